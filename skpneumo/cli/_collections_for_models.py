@@ -48,7 +48,7 @@ class _Reader:
     def of_several(self) -> "Bunch":
         from skpneumo._positive_class import positive_classes
 
-        xrays = self._read(self.classes, ())
+        xrays = self._read_several()
         if list(xrays.target_names) != self.classes:
             raise self._other_classes(xrays.target_names)
         if self.options.positive:
@@ -58,6 +58,20 @@ class _Reader:
                 raise OtherPositiveError(str(error)) from error
             xrays.positive = list(positive)
         return xrays
+
+    def _read_several(self) -> "Bunch":
+        from skpneumo._positive_class import UndecidedPositiveError
+
+        try:
+            return self._read(self.classes, ())
+        except UndecidedPositiveError as error:
+            # Two of the model's classes, such as two illnesses, and all of its classes decide.
+            if len(error.classes) != 2:
+                raise
+            xrays = self._read(self.classes, (str(error.classes[1]),))
+            if list(xrays.target_names) != self.classes:
+                raise
+            return xrays
 
     def of_two(self, model: Any) -> "Bunch":
         names, option_decided = _negative_first(model, self.classes, self.options.positive)
@@ -82,9 +96,9 @@ class _Reader:
                 raise
             failure, found = error, [str(each) for each in error.classes]
         except ValueError as error:
-            if not option_decided:
+            if not (option_decided or _is_named(names[1], asked)):
                 raise
-            # It names a class of the model, which the collection may call 1.
+            # It names a class of the model, which the collection may call 1, or which is alone.
             failure, found = error, []
         known = self._read_as_known(names)
         if known is None:
@@ -116,7 +130,8 @@ class _Reader:
         return _as_in_model(xrays, names, options if may_be_others else None)
 
     def _other_classes(self, found: list[str]) -> ValueError:
-        name_it = "" if self.options.positive else ", or name the positive class with --positive"
+        could_name_it = len(found) > 1 and not self.options.positive
+        name_it = ", or name the positive class with --positive" if could_name_it else ""
         return ValueError(
             f"The classes of the model are {', '.join(self.classes)}, in this order, but "
             f"{self.options.table or self.folder} has {', '.join(found)}. Evaluate it on X-rays "
@@ -146,6 +161,13 @@ def _negative_first(
     return [name for name in names if name != positive] + [positive], bool(asked)
 
 
+def _is_named(name: str, asked: tuple[str, ...]) -> bool:
+    from skpneumo._spellings import meaning_of_labels
+
+    meaning = meaning_of_labels([name, *asked])
+    return [*map(meaning, asked)] == [meaning(name)]
+
+
 def _as_in_model(
     xrays: "Bunch", names: list[str], options: CollectionOptions | None = None
 ) -> "Bunch":
@@ -169,7 +191,9 @@ def _as_in_model(
         return xrays
     of_own = dict(zip(xrays.target_names, (names[each] for each in place), strict=True))
     _number(xrays, place, names)
-    xrays.positive = [of_own[each] for each in xrays.positive]
+    # Of some of the classes one may be positive that is one of several of the model's.
+    all_are_there = len(own) == len(wanted)
+    xrays.positive = [of_own[each] for each in xrays.positive] if all_are_there else []
     return xrays
 
 

@@ -216,9 +216,9 @@ def _require_fitted_classifier(model: Any, path: Path) -> None:
         )
     if _is_of_numbers(model):
         raise ValueError(
-            f"{path} contains a {type(model).__name__} that was fitted on arrays of "
-            f"{model.n_features_in_} columns, but the commands pass it X-ray files. Save a "
-            "pipeline that begins with an ImageLoader, or create a model with `skpneumo fit`."
+            f"{path} contains a {type(model).__name__} that was fitted on arrays or images, but "
+            "the commands pass it X-ray files. Save a pipeline that begins with an ImageLoader, "
+            "or create a model with `skpneumo fit`."
         )
     try:
         check_is_fitted(model)
@@ -230,9 +230,13 @@ def _require_fitted_classifier(model: Any, path: Path) -> None:
 
 
 def _is_of_numbers(model: Any) -> bool:
-    """Tell whether a classifier was fitted on several columns, not on paths."""
+    """Tell whether a classifier was fitted on several columns, and loads no files."""
+    from skpneumo.loading import ImageLoader
+
     columns = getattr(model, "feature_names_in_", ())
-    return getattr(model, "n_features_in_", 1) > 1 and "path" not in columns
+    if getattr(model, "n_features_in_", 1) == 1 or "path" in columns:
+        return False
+    return not any(isinstance(each, ImageLoader) for each in model.get_params().values())
 
 
 def refuse_exported(model: Any, path: Path, what: str) -> None:

@@ -64,11 +64,13 @@ def refuse_one_column_twice(
     }
     for one, other in combinations(columns, 2):
         name = columns[one]
-        if name is not None and name == columns[other] and (one, other) != ("path", "patient"):
+        if (one, other) == ("path", "patient") or name != columns[other]:
+            continue
+        if name is not None and name in frame.columns:
             named = by_interface(python=f"{one}= or {other}=", shell=f"--{one} or --{other}")
             raise ValueError(
                 f"The column {name!r} of the table cannot be both the {one} and the {other} of "
-                f"an image. Name another column with {named}."
+                f"an image. Name another column with {named}, or rename this one."
             )
 
 

@@ -17,14 +17,16 @@ __all__ = ["flow"]
 
 def flow(context: ReportContext) -> Section:
     """Write the section, from the files to the images evaluated."""
-    unknown = "files of other splits or of no class, or rows of a table that were dropped"
+    uncounted = (
+        "files of no class, splits that were not read, or rows of a table that were dropped"
+    )
     if context.settings.skipped is None:
-        unknown = f"unreadable files, {unknown}"
+        uncounted = f"files that cannot be read, {uncounted}"
     parts = [
         table(_stages(context), "From the files to the images evaluated"),
         paragraph(
-            f"This report does not know of {unknown} before; the description of the collection "
-            "may name them."
+            f"What was left out before the evaluation is not counted here: {uncounted}. The "
+            "description of the collection may name it."
         ),
     ]
     parts.append(table(_missing(context), "Missing data"))
@@ -64,7 +66,11 @@ def _missing(context: ReportContext) -> "pd.DataFrame":
 
     collection = context.collection
     rows: list[tuple[str, int, str]] = [
-        ("label", 0, "rows without one raise an error, or were dropped before and are unknown"),
+        (
+            "label",
+            0,
+            "rows without one raise an error, or were dropped before and are not counted",
+        ),
         ("patient", collection.n_unknown_patients, "counted as one patient each"),
     ]
     rows += [

@@ -221,7 +221,7 @@ async def _content(request: Request, model: ServedModel, limits: Limits) -> byte
     content = await _body(request, limits)
     if not content:
         raise HTTPException(
-            422, "an empty file, or none in the body; copy it again, or send the file itself"
+            422, "the request has no body, or the file is empty; send the file itself as the body"
         )
     await asyncio.to_thread(model.check_size, content, limits.max_pixels)
     return content

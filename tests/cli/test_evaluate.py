@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import FixedThresholdClassifier
 
-from skpneumo import load_model
+from skpneumo import load_model, save_model
 from skpneumo.cli import main
 from skpneumo.cli._metrics_table import printed
 from skpneumo.evaluation import evaluate, evaluate_predictions
@@ -193,6 +194,42 @@ def test_a_table_of_one_class_of_the_model_is_evaluated_as_a_folder_is(
     printed = capsys.readouterr().out
     assert re.search(rf"{defined} +\d", printed)
     assert re.search(rf"{undefined} +undefined", printed)
+
+
+@pytest.mark.filterwarnings("ignore:All images are of one class")
+@pytest.mark.parametrize("positive", ["PNEUMONIA", "pneumonia"])
+@pytest.mark.parametrize("target", [0, 1])
+def test_the_positive_class_may_be_named_for_a_table_of_one_class(
+    target, positive, model_file, xrays, tmp_path, capsys
+):
+    table = tmp_path / "table.csv"
+    paths = xrays.filenames[xrays.target == target]
+    pd.DataFrame({"path": paths, "label": xrays.target_names[target]}).to_csv(table, index=False)
+    given = ["--table", str(table), "--positive", positive]
+    assert main(["evaluate", str(model_file), *given]) == 0
+    assert "recall of PNEUMONIA" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:All images are of one class")
+@pytest.mark.parametrize(
+    ("labels", "options", "specificity"),
+    [
+        (["NORMAL", "BACTERIA"], [], "0.000"),
+        (["BACTERIA", "VIRUS"], ["--positive", "BACTERIA", "--positive", "VIRUS"], "undefined"),
+    ],
+)
+def test_all_classes_of_a_model_decide_which_are_positive_in_a_table_of_two(
+    labels, options, specificity, xrays, tmp_path, capsys
+):
+    """The model takes every image for VIRUS, of which one table has none."""
+    X, y = xrays.X.iloc[:30], np.arange(30) % 3
+    file, table = tmp_path / "model.skpneumo", tmp_path / "table.csv"
+    save_model(DummyClassifier(strategy="constant", constant=2).fit(X, y), file)
+    pd.DataFrame({"path": X["path"], "label": np.array(labels)[y % 2]}).to_csv(table, index=False)
+    assert main(["evaluate", str(file), "--table", str(table), *options]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"recall of BACTERIA or VIRUS +1.000", printed)
+    assert re.search(rf"specificity +{specificity}", printed)
 
 
 def test_folder_without_splits_is_read_whole(model_file, xrays, capsys):

@@ -16,10 +16,11 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import VotingClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import FunctionTransformer
 
-from skpneumo import load_model, save_model
+from skpneumo import ImageLoader, load_model, make_pipeline, save_model
 from skpneumo.cli import main
-from skpneumo.cli._model_files import _load_pickle, refuse_other_formats
+from skpneumo.cli._model_files import _is_of_numbers, _load_pickle, refuse_other_formats
 from skpneumo.recipes import _pretrained
 
 # Models this small may predict the same class for every image.
@@ -89,11 +90,19 @@ def test_a_classifier_of_numbers_is_told_from_one_of_files(tmp_path, capsys):
     save_model(GaussianNB().fit([[0.0, 1.0], [1.0, 0.0]], [0, 1]), tmp_path / "m.skpneumo")
     assert main(["predict", str(tmp_path / "m.skpneumo"), "x.png"]) == 1
     captured = capsys.readouterr()
-    assert "a GaussianNB that was fitted on arrays of 2 columns" in captured.err
+    assert "a GaussianNB that was fitted on arrays or images" in captured.err
     assert captured.out == ""
     files = pd.DataFrame({"path": ["a.png", "b.png"], "patient": ["1", "2"]})
     save_model(DummyClassifier().fit(files, [0, 1]), tmp_path / "dummy.skpneumo")
     assert main(["predict", str(tmp_path / "dummy.skpneumo"), "x.png"]) == 0
+
+
+def test_a_pipeline_that_loads_files_may_be_fitted_on_several_columns(xrays):
+    files = pd.DataFrame({"file": xrays.filenames[:4], "ward": "A"})
+    first_column = FunctionTransformer(lambda X: X["file"])
+    model = make_pipeline(first_column, ImageLoader(size=8), DummyClassifier())
+    assert model.fit(files, [0, 1, 0, 1]).n_features_in_ == 2
+    assert not _is_of_numbers(model)
 
 
 def test_an_image_in_place_of_the_model_is_said_to_be_one(xrays, capsys):

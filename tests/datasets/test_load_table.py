@@ -224,6 +224,11 @@ def test_one_column_is_not_read_as_two_things(root, options, said):
         load_image_table(TABLE, root=root, **options)
 
 
+def test_a_column_that_a_table_lacks_is_not_said_to_be_one_of_two(root):
+    with pytest.raises(ValueError, match="The table has no column 'findings'"):
+        load_image_table(TABLE, root=root, label="findings", split="findings")
+
+
 def test_paths_may_be_the_patients_and_contain_what_decides_the_label(root):
     xrays = quietly(
         TABLE,

@@ -81,7 +81,7 @@ def test_flow_names_excluded_images_with_reasons(stated):
     assert cells(html, "left out: no image")[0] == "1"
     assert cells(html, "evaluated") == ["120", "60"]
     assert cells(html, "sex")[0] == "4"  # missing
-    assert "does not know of files of other splits or of no class, or rows of a table" in html
+    assert "files of no class, splits that were not read, or dropped rows" in html
 
 
 @pytest.mark.parametrize("kind", ["table", "names"])
@@ -101,8 +101,8 @@ def test_flow_counts_the_parts_and_the_classes():
     assert cells(html, "not evaluated: train") == ["80", "40"]
     assert cells(html, "evaluated") == ["40", "20"]
     assert cells(html, "of these, class 1") == ["20", "10"]
-    assert "This report does not know of unreadable files" in html
-    assert "left out" not in html
+    assert "files that cannot be read, files of no class" in html
+    assert "left out:" not in html
 
 
 def test_figures_at_a_stated_prevalence_are_those_of_evaluate(stated):

@@ -238,8 +238,7 @@ def _instead() -> str:
     """Advise what to do with a model of another kind."""
     return by_interface(
         python="Use the model itself: save_model writes it to a file, for other machines as well.",
-        shell="Use the model file itself, which `skpneumo predict` and `skpneumo serve` read, or "
-        "train a network, such as the recipe robust.",
+        shell="Train a network, such as the recipe robust.",
     )
 
 

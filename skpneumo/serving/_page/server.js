@@ -59,6 +59,7 @@ const backend = {
     } catch {
       throw new Error("cannot be read; is it a folder?");
     }
+    if (!body.byteLength) throw new Error("an empty file; copy it again");
     const headers = { "Content-Type": "application/octet-stream", Prefer: "handling=lenient" };
     for (;;) {
       try {
