@@ -123,7 +123,8 @@ def same_kind_of_pixels(learned: Range, given: Range, are_pixels: bool = True) -
 def dark_files(images: NDArray[Any], filenames: Any) -> dict[str, Range]:
     """Find files that are nearly black in 8 bits, each by itself, whatever is beside it.
 
-    Of 5342 radiographs the darkest has a pixel of 137. An image that is all black has no scale.
+    Of 5342 radiographs the darkest has a pixel of 137. An image that is all black has no scale. A
+    file with several rows, such as one with augmented copies, is as bright as the brightest.
 
     Parameters
     ----------
@@ -148,9 +149,12 @@ def dark_files(images: NDArray[Any], filenames: Any) -> dict[str, Range]:
     """
     if filenames is None or images.dtype != np.uint8:
         return {}
-    pixels = images.reshape(len(images), -1)
-    found = zip(filenames, pixels.min(axis=1), pixels.max(axis=1), strict=True)
-    ranges = {name: (float(low), float(high)) for name, low, high in found}
+    of_image = tuple(range(1, images.ndim))
+    ranges: dict[str, Range] = {}
+    for name, *found in zip(filenames, images.min(of_image), images.max(of_image), strict=True):
+        if name is not None:
+            values = (*map(float, found), *ranges.get(name, ()))
+            ranges[name] = min(values), max(values)
     return {name: each for name, each in ranges.items() if not same_kind_of_pixels(UINT8, each)}
 
 
@@ -213,7 +217,7 @@ def refuse_other_pixels(
                 "white, which model.set_params(load__white=4095) sets in a fitted pipeline; "
                 "otherwise leave them out, or scale X to 255",
                 shell=f"{MORE_BITS} convert them to 8 bits, or train a model for such files with "
-                "`skpneumo fit --white 4095` or another value of white; otherwise leave them out",
+                "`skpneumo fit --white 4095` or another value of white; otherwise remove them",
             )
         return (
             f"{type(of).__name__} was fitted on values {_from_to(learned)}, but X is "

@@ -205,9 +205,9 @@ class ImageInputMixin(DocumentationLinks):
             raise ValueError(_too_dark(f"none of its values exceeds {given[1]:g}", given[1]))
         if dark := dark_files(X, filenames):
             raise OtherPixelsError(
-                _too_dark(f"only {ranges_of_files(dark)}", given[1]),
+                _too_dark(f"its values are only {ranges_of_files(dark)}", given[1]),
                 {
-                    name: ValueError(_too_dark("nearly black", high))
+                    name: ValueError(_too_dark("it is nearly black", high))
                     for name, (_, high) in dark.items()
                 },
             )
@@ -251,8 +251,7 @@ def _too_dark(said: str, highest: float) -> str:
         remedy = by_interface(
             python=f"{MORE_BITS} read them with ImageLoader(white=4095) or another value of "
             "white; otherwise leave them out, or scale X to 255",
-            shell=f"{MORE_BITS} add --white 4095 or another value of white; otherwise leave them "
-            "out",
+            shell=f"{MORE_BITS} add --white 4095 or another value of white; otherwise remove them",
         )
     return f"X is uint8, but {said}: white is 255. {remedy}."
 

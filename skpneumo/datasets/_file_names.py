@@ -57,7 +57,10 @@ _DICOM = (".dcm", ".dicom")
 
 
 class UnknownPatient(str):
-    """The id of a row whose patient is unknown, which says so wherever it is passed as a group."""
+    """The id of a row whose patient is unknown, which says so if it is passed as a group.
+
+    Conversion to other text, as by ``astype(str)`` or in a Series of text, loses this.
+    """
 
     @classmethod
     def of_file(cls, path: str) -> "UnknownPatient":

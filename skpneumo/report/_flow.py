@@ -17,9 +17,7 @@ __all__ = ["flow"]
 
 def flow(context: ReportContext) -> Section:
     """Write the section, from the files to the images evaluated."""
-    uncounted = (
-        "files of no class, splits that were not read, or rows of a table that were dropped"
-    )
+    uncounted = "files of no class, splits that were not read, or dropped rows of a table"
     if context.settings.skipped is None:
         uncounted = f"files that cannot be read, {uncounted}"
     parts = [

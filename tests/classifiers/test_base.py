@@ -833,6 +833,18 @@ def test_files_that_are_too_dark_are_refused_among_others(small, images, labels)
     assert len(fitted.predict(mixed)) == len(fitted.predict(files[[0, 7]])) + len(mixed) - 2
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_is_as_bright_as_the_brightest_of_its_rows(order, small, images, labels):
+    """As an ImageAugmenter in a pipeline appends copies of a file, some of them dark."""
+    both = np.concatenate([images, images // 32])[::order]
+    names = np.tile([f"{row}.png" for row in range(len(images))], 2)[::order]
+    y = np.tile(labels, 2)[::order]
+    fitted = small(epochs=1).fit(ImageArray(both, names), y)
+    assert len(fitted.predict(ImageArray(both, names))) == len(both)
+    without_names = ImageArray(both, [None] * len(both))
+    assert len(fitted.predict(without_names)) == len(both)
+
+
 def test_commands_say_where_the_value_of_white_can_be_given(small, images, labels):
     """Only those that train have the option."""
     fitted = small(epochs=1).fit(images, labels)

@@ -253,9 +253,8 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
 
     def _predicted(self, X: Any) -> list[Any]:
         images: Any
-        filenames = None
         if _are_images(X):
-            images = list(_images(X))
+            images, filenames = list(_images(X)), getattr(X, "filenames", None)
         else:
             loaded = self.loader_.transform(X)
             images, filenames = np.asarray(loaded), loaded.filenames
