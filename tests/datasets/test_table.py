@@ -194,7 +194,7 @@ MESSAGES = {
     "sheet": ({"sheet": "x"}, "sheet=", "--sheet"),
     "column": ({"label": "x"}, "label=", "--label"),
     "root": ({"root": "nowhere"}, "Check root", "Check FOLDER"),
-    "files": ({"path": "findings"}, 'incomplete="drop"', "--drop-incomplete"),
+    "files": ({"path": "case"}, 'incomplete="drop"', "--drop-incomplete"),
     "both": ({"patient_pattern": "nih"}, "patient='case'", "--patient case"),
 }
 

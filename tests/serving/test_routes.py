@@ -71,7 +71,7 @@ def test_other_files_than_images_are_422_with_the_reason(client, body):
         response = client.post(path, content=body)
         assert response.status_code == 422
         assert "memory:" not in response.json()["detail"]
-        assert ("empty file" in response.json()["detail"]) == (body == b"")
+        assert ("file is empty" in response.json()["detail"]) == (body == b"")
 
 
 def test_a_page_gets_the_reason_without_an_error_of_the_connection(client):
