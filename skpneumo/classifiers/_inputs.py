@@ -193,7 +193,7 @@ class ImageInputMixin(DocumentationLinks):
         """Refuse pixels whose range cannot be on the same scale as in ``fit``."""
         pixels, names = X, filenames
         if is_stream(X):  # its batches are checked when they are predicted
-            pixels, names = np.array([[0, 255]], dtype=X.dtype), None
+            pixels, names = np.array([UINT8], dtype=X.dtype), None
         refuse_other_pixels(self, self.value_range_, pixels, names, self._are_pixels(X))
 
     def _check_first_range(self, X: Any, filenames: Any) -> None:
@@ -215,7 +215,7 @@ class ImageInputMixin(DocumentationLinks):
     def _value_range(self, X: Any, is_all: bool) -> tuple[float, float]:
         """Return black and white: the range of X, or a wider one if X is not all data."""
         if X.dtype == np.uint8:
-            return 0.0, 255.0
+            return UINT8
         low, high = _range_of(X)
         if is_all or not self._are_pixels(X):
             return low, high

@@ -55,12 +55,11 @@ def refuse_one_column_twice(
     Only the path may be the patient as well, as in tables with one image of each patient. A
     callable that decides the labels may read them anywhere; ``label`` is then None.
     """
-    usual = None if patient_pattern is not None else column_called("patient", frame)
     columns = {
         "path": path,
         "label": label,
-        "patient": usual if patient is None else patient,
-        "split": column_called("split", frame) if split is None else split,
+        "patient": _patient_column(frame, patient, patient_pattern),
+        "split": _split_column(frame, split),
     }
     for one, other in combinations(columns, 2):
         name = columns[one]
@@ -74,9 +73,20 @@ def refuse_one_column_twice(
             )
 
 
+def _patient_column(frame: pd.DataFrame, patient: str | None, pattern: str | None) -> str | None:
+    """The column of the patients: the one asked for, or that name unless paths have them."""
+    if patient is None and pattern is None:
+        return column_called("patient", frame)
+    return patient
+
+
+def _split_column(frame: pd.DataFrame, split: str | None) -> str | None:
+    return column_called("split", frame) if split is None else split
+
+
 def splits_in(frame: pd.DataFrame, split: str | None) -> tuple[NDArray[np.object_], list[str]]:
     """The split of each row, "" for none, and what there is to say of them."""
-    column = column_called("split", frame) if split is None else split
+    column = _split_column(frame, split)
     if column is None:
         return np.full(len(frame), "", dtype=object), _remarks_on_other_columns(frame)
     cells = without_marks(text_of(column_of(frame, column, "split")))
@@ -100,8 +110,8 @@ def patients_in(
                 f"--patient-pattern {pattern} from the paths. Leave one of them out.",
             )
         )
-    name = column_called("patient", frame) if patient is None else patient
-    if name is None or pattern is not None:
+    name = _patient_column(frame, patient, pattern)
+    if name is None:
         return None, []
     column = column_of(frame, name, "patient")
     cells, stand_ins = _without_stand_ins(without_marks(text_of(column)))

@@ -237,8 +237,10 @@ class ServedModel:
 
     def _refuse_withheld(self, paths: list[str]) -> None:
         """Refuse to plot an image whose probability, which a heat map shows, is withheld."""
+        if not self.withholds:
+            return
         (gate,) = gate_answers(self.estimator, paths)
-        if self.withholds and gate is not None and not gate["passed"]:
+        if gate is not None and not gate["passed"]:
             raise ImageError(
                 f"the prediction is withheld ({gate['reason']}), and so is the heat map"
             )
