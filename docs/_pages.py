@@ -2,7 +2,7 @@
 
 import ast
 import re
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +183,9 @@ def api_index() -> str:
 
 
 def examples() -> list[Path]:
-    return sorted((ROOT / "examples").glob("*.py"))
+    """The examples by name, after the one to begin with."""
+    paths = (ROOT / "examples").glob("*.py")
+    return sorted(paths, key=lambda path: (path.stem != "quick_start", path.stem))
 
 
 def title_and_text(path: Path) -> tuple[str, str]:
@@ -281,6 +283,7 @@ def written_by(path: Path) -> dict[str, str | bytes]:
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Put its output below each block of Python, and the help of all commands on their page."""
+    page.meta.setdefault("description", description(markdown))
     path = ROOT / "docs" / page.file.src_uri
     if path in executed_pages():
         markdown = with_outputs(markdown, path)
@@ -296,6 +299,13 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     )
     commands = commands.replace(r"\|", "|")  # escaped as in tables, but these are lists
     return f"{markdown}\n\n{commands}"
+
+
+def description(markdown: str) -> str:
+    """The first paragraph of a page as plain text, for search engines; "" if there is none."""
+    paragraphs = (each for each in markdown.split("\n\n") if each[:1].isalnum())
+    text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", next(paragraphs, ""))
+    return escape(" ".join(re.sub("[`*]", "", text).split()))
 
 
 def with_outputs(markdown: str, path: Path) -> str:

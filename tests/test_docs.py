@@ -134,6 +134,12 @@ def test_figures_are_drawn_and_closed_and_pages_collected(page):
     assert written.html == "<pre>3</pre>"
 
 
+def test_search_engines_get_the_first_paragraph_as_plain_text(pages):
+    text = '# Title\n\nA [link](x.md) to `code`,\nand "more".\n\nThe rest.\n'
+    assert pages.description(text) == "A link to code, and &quot;more&quot;."
+    assert pages.description("# skpneumo.audit\n\n::: skpneumo.audit\n") == ""
+
+
 def test_a_page_is_run_again_when_it_changes(page, monkeypatch):
     path, _ = page("print(1)")
     assert _run.stored(path)
