@@ -303,7 +303,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 
 def description(markdown: str) -> str:
     """The first paragraph of a page as plain text, for search engines; "" if there is none."""
-    paragraphs = (each for each in markdown.split("\n\n") if each[:1].isalnum())
+    paragraphs = (each for each in markdown.split("\n\n") if re.match(r"`?\w", each))
     text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", next(paragraphs, ""))
     return escape(" ".join(re.sub("[`*]", "", text).split()))
 

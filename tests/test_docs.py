@@ -135,9 +135,13 @@ def test_figures_are_drawn_and_closed_and_pages_collected(page):
 
 
 def test_search_engines_get_the_first_paragraph_as_plain_text(pages):
-    text = '# Title\n\nA [link](x.md) to `code`,\nand "more".\n\nThe rest.\n'
+    text = '# Title\n\n`A` [link](x.md) to `code`,\nand "more".\n\nThe rest.\n'
     assert pages.description(text) == "A link to code, and &quot;more&quot;."
     assert pages.description("# skpneumo.audit\n\n::: skpneumo.audit\n") == ""
+
+
+def test_examples_begin_with_the_quick_start(pages):
+    assert [path.stem for path in pages.examples()][:2] == ["quick_start", "compare_resamplers"]
 
 
 def test_a_page_is_run_again_when_it_changes(page, monkeypatch):
