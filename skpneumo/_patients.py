@@ -19,7 +19,13 @@ from skpneumo._warning_lines import users_stacklevel
 from skpneumo.datasets import UnknownPatientsWarning
 from skpneumo.datasets._file_names import UnknownPatient, read_patients
 
-__all__ = ["UnknownPatient", "check_groups", "find_patients", "patients_of"]
+__all__ = [
+    "UnknownPatient",
+    "check_groups",
+    "find_patients",
+    "find_patients_and_warn",
+    "patients_of",
+]
 
 _MOST_NAMED = 5
 
@@ -66,10 +72,17 @@ def patients_of(
     >>> patients_of(["IM-0001-0001.jpeg", "person1_virus_6.jpeg"], 2)
     array(['normal-IM-0001', 'virus-1'], dtype=object)
     """
-    patients, _, remarks = find_patients(X, n_samples, groups, filenames=filenames)
+    return find_patients_and_warn(X, n_samples, groups, filenames=filenames)[0]
+
+
+def find_patients_and_warn(
+    X: Any, n_samples: int, groups: ArrayLike | None = None, *, filenames: Any = None
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Find the patient of each row and whether it is known, and warn of unknown ones."""
+    patients, known, remarks = find_patients(X, n_samples, groups, filenames=filenames)
     for remark in remarks:
         warnings.warn(remark, UnknownPatientsWarning, stacklevel=users_stacklevel())
-    return patients
+    return patients, known
 
 
 def find_patients(

@@ -1,6 +1,5 @@
 """Shared code of the classifiers that wrap another classifier."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -17,16 +16,12 @@ from sklearn.utils.validation import indexable
 
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._missing_labels import checked_labels
-from skpneumo._patients import find_patients
 from skpneumo._sklearn import _routing_enabled
-from skpneumo._warning_lines import users_stacklevel
-from skpneumo.datasets import UnknownPatientsWarning
 
 __all__ = [
     "BinaryWrapperMixin",
     "WrapperMixin",
     "check_samples",
-    "find_patients_and_warn",
     "fit_with_callbacks",
     "whole_or_not_fitted",
 ]
@@ -124,16 +119,6 @@ def check_samples(X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
         )
     X, y = indexable(X, y)
     return X, checked_labels(y)
-
-
-def find_patients_and_warn(
-    X: Any, n_samples: int, groups: Any
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Find the patient of each sample and whether it is known, with a warning for the others."""
-    patients, known, remarks = find_patients(X, n_samples, groups)
-    for remark in remarks:
-        warnings.warn(remark, UnknownPatientsWarning, stacklevel=users_stacklevel())
-    return patients, known
 
 
 def fit_with_callbacks(

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from skpneumo._fit_arguments import groups_for
 from skpneumo._gate_parts import REASONS, labels_withheld
 from skpneumo._paths import filenames_of
+from skpneumo._patients import find_patients_and_warn
 from skpneumo._random import check_random_state, random_seed
 from skpneumo._sklearn import (
     HasMethods,
@@ -32,7 +33,6 @@ from skpneumo._warning_lines import users_stacklevel
 from skpneumo.decision._binary_wrapper import (
     WrapperMixin,
     check_samples,
-    find_patients_and_warn,
     fit_with_callbacks,
     whole_or_not_fitted,
 )

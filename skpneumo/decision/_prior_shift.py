@@ -16,13 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._fit_arguments import groups_for, weights_in
 from skpneumo._gate_parts import labels_withheld
-from skpneumo._patients import check_groups, patients_of
+from skpneumo._patients import check_groups, find_patients_and_warn, patients_of
 from skpneumo._random import check_random_state
 from skpneumo._sklearn import HasMethods, Interval, _check_sample_weight, _fit_context
 from skpneumo.decision._binary_wrapper import (
     BinaryWrapperMixin,
     check_samples,
-    find_patients_and_warn,
     fit_with_callbacks,
     whole_or_not_fitted,
 )

@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._fit_arguments import groups_for
 from skpneumo._gate_parts import labels_withheld
+from skpneumo._patients import find_patients_and_warn
 from skpneumo._sklearn import HasMethods, StrOptions, _fit_context
 from skpneumo.decision._binary_wrapper import (
     BinaryWrapperMixin,
     check_samples,
-    find_patients_and_warn,
     fit_with_callbacks,
     whole_or_not_fitted,
 )

@@ -1,6 +1,5 @@
 """The collection of a report, and the split of it that is evaluated."""
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +8,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skpneumo._paths import carried_patients, filenames_of
-from skpneumo._patients import find_patients
+from skpneumo._patients import find_patients, find_patients_and_warn
 from skpneumo._sklearn import _safe_indexing
 from skpneumo._typing import ArrayLike
-from skpneumo._warning_lines import users_stacklevel
-from skpneumo.datasets import UnknownPatientsWarning, etiologies
+from skpneumo.datasets import etiologies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,9 +76,7 @@ class Collection:
                 "as part, or None for all rows."
             )
         filenames = filenames_of(X)
-        patients, known, remarks = find_patients(X, len(labels), groups)
-        for remark in remarks:
-            warnings.warn(remark, UnknownPatientsWarning, stacklevel=users_stacklevel())
+        patients, known = find_patients_and_warn(X, len(labels), groups)
         patients_from = _source_of_patients(X, patients, known, groups, filenames)
         if not known.any():
             patients_from = "unknown: each row counts as one"
