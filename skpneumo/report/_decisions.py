@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._messages import by_interface
-from skpneumo._paths import filenames_of
 from skpneumo._positive_class import positive_classes
 from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._responses import probabilities_and_labels
@@ -80,18 +79,14 @@ class MergedPositives:
         self._pos_labels = list(pos_labels)
         self._columns = np.isin(known, self._pos_labels)
 
-    def positive(self, probabilities: NDArray[Any]) -> NDArray[np.float64]:
-        """Sum the probabilities of the positive classes."""
-        together = np.asarray(probabilities)[:, self._columns].sum(axis=1)
-        return np.minimum(together, 1.0)  # float32 columns may add up to slightly more
-
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         return self.probabilities_and_labels(X)[0]
 
     def probabilities_and_labels(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Predict; an image is positive if its predicted class is, whatever the probabilities."""
         probabilities, labels = probabilities_and_labels(self._estimator, X)
-        positive = self.positive(probabilities)
+        together = probabilities[:, self._columns].sum(axis=1)
+        positive = np.minimum(together, 1.0)  # float32 columns may add up to slightly more
         return np.column_stack([1 - positive, positive]), np.isin(labels, self._pos_labels)
 
 
@@ -103,22 +98,15 @@ def _predict_merged(
     pos_labels: list[Any] | tuple[Any, ...],
     threshold: float | None,
 ) -> Predictions:
-    one = MergedPositives(estimator, pos_labels)
+    merged = MergedPositives(estimator, pos_labels)
     known = np.asarray(estimator.classes_).tolist()
     if unknown := sorted(set(y.tolist()) - set(known), key=str):
         raise ValueError(
             f"y has the labels {unknown}, but the classifier was fitted on {known}. Use the "
             "labels that it was fitted on."
         )
-    probabilities, labels = probabilities_and_labels(estimator, X)
-    return Predictions.of(
-        np.isin(y, list(pos_labels)),
-        one.positive(probabilities),
-        np.isin(labels, list(pos_labels)) if threshold is None else None,
-        groups=groups,
-        filenames=filenames_of(X),
-        pos_label=True,
-        threshold=threshold,
+    return predictions_of(
+        merged, X, np.isin(y, list(pos_labels)), groups=groups, pos_label=True, threshold=threshold
     )
 
 
