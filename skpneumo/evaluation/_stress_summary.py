@@ -76,7 +76,7 @@ def worst_rows(rows: list[dict[str, Any]], metrics: tuple[str, ...]) -> list[dic
     """Repeat the row with the lowest value of each metric, and name its corruption."""
     worst = []
     for metric in metrics:
-        defined = [row for row in rows if row["metric"] == metric and row["value"] == row["value"]]
+        defined = [row for row in rows if row["metric"] == metric and not np.isnan(row["value"])]
         if defined:
             lowest = min(defined, key=lambda row: row["value"])
             worst.append(lowest | {"corruption": WORST, "where": lowest["corruption"]})

@@ -1,6 +1,6 @@
 """Decide whether a model is useless."""
 
-from math import isnan, sqrt
+from math import hypot, isnan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def why_useless_rates(
     'It predicts positive for every image.'
     """
     balanced = (recall + specificity) / 2
-    down = _hypotenuse(recall - recall_interval[0], specificity - specificity_interval[0])
-    up = _hypotenuse(recall_interval[1] - recall, specificity_interval[1] - specificity)
+    down = hypot(recall - recall_interval[0], specificity - specificity_interval[0])
+    up = hypot(recall_interval[1] - recall, specificity_interval[1] - specificity)
     share_positive = {(1.0, 0.0): 1.0, (0.0, 1.0): 0.0}.get((recall, specificity), GUESSING)
     return _reason(share_positive, (balanced, balanced - down / 2, balanced + up / 2), names)
 
@@ -122,7 +122,3 @@ def _reason(
         f"Its balanced accuracy, {value:.3f} [{low:.3f}, {high:.3f}], is not above {GUESSING:g}, "
         "that of guessing, beyond its interval."
     )
-
-
-def _hypotenuse(a: float, b: float) -> float:
-    return sqrt(a * a + b * b)

@@ -43,9 +43,7 @@ def remaining_table(remaining: "pd.DataFrame") -> "pd.DataFrame":
     """Make a table of the remaining metrics: a row for each change, a column for each metric."""
     import pandas as pd
 
-    cells = [
-        with_interval(row.value, row.low, row.high, form=".3f") for row in remaining.itertuples()
-    ]
+    cells = [with_interval(row.value, row.low, row.high) for row in remaining.itertuples()]
     long = remaining[["images", "metric"]].assign(cell=pd.Series(cells, index=remaining.index))
     wide = long.pivot(index="images", columns="metric", values="cell")
     return wide.loc[long["images"].unique(), long["metric"].unique()].rename_axis(columns=None)

@@ -1,5 +1,6 @@
 """Collect the facts that are needed to reproduce a report."""
 
+import os
 import sys
 from collections.abc import Iterable
 from hashlib import sha256
@@ -46,7 +47,7 @@ def parameters(estimator: Any) -> dict[str, str]:
 def checksum_of(collection: Collection) -> str:
     """Compute a SHA-256 of the evaluated data, independent of folders and row order."""
     rows = collection.rows
-    if collection.filenames is not None and all(map(_is_file, collection.filenames[rows])):
+    if collection.filenames is not None and all(map(os.path.isfile, collection.filenames[rows])):
         contents: Iterable[bytes] = (
             Path(path).read_bytes() for path in collection.filenames[rows]
         )
@@ -57,10 +58,6 @@ def checksum_of(collection: Collection) -> str:
         for content, label in zip(contents, collection.labels[rows], strict=True)
     ]
     return sha256("".join(sorted(lines)).encode()).hexdigest()
-
-
-def _is_file(path: str) -> bool:
-    return Path(path).is_file()
 
 
 def _holds_estimators(value: Any) -> bool:
