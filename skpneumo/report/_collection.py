@@ -99,11 +99,16 @@ class Collection:
         return int(np.sum(~self.known))
 
     @property
+    def is_evaluated(self) -> NDArray[np.bool_]:
+        """Whether each row is evaluated."""
+        if self.part is None:
+            return np.ones(len(self.labels), dtype=bool)
+        return self.split == self.part
+
+    @property
     def rows(self) -> NDArray[np.intp]:
         """The evaluated rows."""
-        if self.part is None:
-            return np.arange(len(self.labels))
-        return np.flatnonzero(self.split == self.part)
+        return np.flatnonzero(self.is_evaluated)
 
     def evaluated(self) -> Any:
         """Select the evaluated rows of X."""
@@ -136,8 +141,7 @@ class Collection:
         """Describe the splits, and what each has in common with the evaluated one."""
         import pandas as pd
 
-        tested = np.zeros(len(self.labels), dtype=bool)
-        tested[self.rows] = True
+        tested = self.is_evaluated
         records = []
         for part in sorted(set(self.split), key=_order):
             members = self.split == part
@@ -163,9 +167,7 @@ class Collection:
 
     def shared_patients(self) -> int:
         """Count the evaluated patients who also have images in another split."""
-        tested = np.zeros(len(self.labels), dtype=bool)
-        tested[self.rows] = True
-        return _common(self.patients, ~tested, tested)
+        return _common(self.patients, ~self.is_evaluated, self.is_evaluated)
 
 
 def _source_of_patients(

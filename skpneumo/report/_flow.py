@@ -42,8 +42,7 @@ def _stages(context: ReportContext) -> "pd.DataFrame":
         for reason, n in skipped["reason"].value_counts().items():
             rows.append((f"left out: {reason}", int(n), None))
     everything = np.ones(n_rows, dtype=bool)
-    evaluated = np.zeros(n_rows, dtype=bool)
-    evaluated[collection.rows] = True
+    evaluated = collection.is_evaluated
     stages: list[tuple[str, NDArray[np.bool_]]] = [("images of the collection", everything)]
     for part in sorted({str(name) for name in collection.split[~evaluated].tolist()}):
         name = f"not evaluated: {part or 'in no split'}"
