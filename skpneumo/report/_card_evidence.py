@@ -1,6 +1,6 @@
 """Write the measured parts of a model card: metrics, stress test, shortcuts and data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import counted
@@ -35,8 +35,6 @@ class Evidence:
         Whether they are in other sections of the same page.
     explained : bool
         Whether one of these sections is about shortcuts.
-    facts : dict
-        Facts about the evaluation.
     """
 
     evaluation: "EvaluationReport | None" = None
@@ -44,22 +42,6 @@ class Evidence:
     shortcuts: "ExplanationReport | None" = None
     other_sections: bool = False
     explained: bool = False
-    facts: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls,
-        evaluation: "EvaluationReport | None",
-        stress: "pd.DataFrame | None",
-        shortcuts: "ExplanationReport | None",
-    ) -> "Evidence":
-        facts = {} if evaluation is None else dict(evaluation.facts)
-        return cls(evaluation, stress, shortcuts, facts=facts)
-
-    @classmethod
-    def elsewhere(cls, explained: bool) -> "Evidence":
-        """Refer to other sections of the same page."""
-        return cls(other_sections=True, explained=explained)
 
     def has(self, what: str) -> bool:
         """Tell whether there are metrics, a stress test or a search for shortcuts."""

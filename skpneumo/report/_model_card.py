@@ -116,13 +116,13 @@ def model_card(
     if unknown := answers.keys() - {item for items in QUESTIONS.values() for item in items}:
         known = ", ".join(item for items in QUESTIONS.values() for item in items)
         raise ValueError(f"answers has {sorted(unknown)}, but the items of the card are {known}.")
-    evidence = Evidence.of(evaluation, stress, shortcuts)
+    facts = dict(provenance or {}) | ({} if evaluation is None else evaluation.facts)
     sections = _sections(
         estimator,
-        evidence,
+        Evidence(evaluation, stress, shortcuts),
         _class_names(estimator, target_names),
         description,
-        dict(provenance or {}) | evidence.facts,
+        facts,
         answers,
     )
     title = f"# Model card: {name or type(estimator).__name__}"
@@ -138,7 +138,7 @@ def card_section(
     explained: bool,
 ) -> Section:
     """Write the card as a section of a report, whose other sections have the measurements."""
-    there = Evidence.elsewhere(explained)
+    there = Evidence(other_sections=True, explained=explained)
     sections = _sections(estimator, there, list(names), description, dict(facts), {})
     return Section("model-card", "Model card", "".join(section.html() for section in sections))
 
