@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from skpneumo.explanation import ExplanationReport
     from skpneumo.report._report import EvaluationReport
 
-__all__ = ["Evidence", "evidence_blocks"]
+__all__ = ["Evidence", "analyses", "evaluation_data", "subgroups"]
 
 _FIGURES = (
     "recall", "specificity", "precision", "negative_predictive_value", "roc_auc",
@@ -52,16 +52,13 @@ class Evidence:
         return getattr(self, what) is not None
 
 
-def evidence_blocks(evidence: Evidence, section: str) -> list[Block]:
-    """Write the measurements that belong in a section of the card."""
-    if section == "Evaluation data":
-        return _data(evidence)
-    if section == "Factors":
-        return _subgroups(evidence)
+def analyses(evidence: Evidence) -> list[Block]:
+    """Write the metrics of all images, the stress test and the search for shortcuts."""
     return [*_figures(evidence), *_stress(evidence), *_shortcuts(evidence)]
 
 
-def _data(evidence: Evidence) -> list[Block]:
+def evaluation_data(evidence: Evidence) -> list[Block]:
+    """Write the counts of the evaluated images, and what the audit found in them."""
     if evidence.other_sections:
         return [Text("See Data and Protocol on this page.")]
     report = evidence.evaluation
@@ -94,7 +91,8 @@ def _figures(evidence: Evidence) -> list[Block]:
     return [Table(_estimates(wanted), caption), *([Bullets(notes)] if notes else [])]
 
 
-def _subgroups(evidence: Evidence) -> list[Block]:
+def subgroups(evidence: Evidence) -> list[Block]:
+    """Write the metrics of each subgroup."""
     if evidence.other_sections:
         return [Text("See Subgroups on this page.")]
     report = evidence.evaluation

@@ -8,7 +8,7 @@ from typing import Any
 
 from skpneumo.report._card_blocks import Block, Bullets, Facts, Text
 
-__all__ = ["card_of_file", "file_blocks"]
+__all__ = ["card_of_file", "stated_analyses", "stated_limits", "stated_training"]
 
 _LIMITS = "limits"
 _COLLECTION = "collection"
@@ -21,22 +21,28 @@ def card_of_file(estimator: Any) -> dict[str, Any]:
     return dict(card) if isinstance(card, Mapping) else {}
 
 
-def file_blocks(from_file: Mapping[str, Any], section: str) -> list[Block]:
-    """Write the statements that belong in a section: numbers, text, lists and tables."""
-    if section == "Training data":
-        facts = {
-            name: _written(value)
-            for name, value in from_file.items()
-            if name != _COLLECTION and _is_plain(value)
-        }
-        about = from_file.get(_COLLECTION)
-        return [
-            *([Text(about)] if isinstance(about, str) else []),
-            *([Facts(facts, "According to the model file")] if facts else []),
-        ]
-    if section == "Caveats and recommendations":
-        limits = from_file.get(_LIMITS)
-        return [Bullets(_texts(limits))] if isinstance(limits, list) else []
+def stated_training(from_file: Mapping[str, Any]) -> list[Block]:
+    """Write what a file says about its training: the collection, and single facts."""
+    facts = {
+        name: _written(value)
+        for name, value in from_file.items()
+        if name != _COLLECTION and _is_plain(value)
+    }
+    about = from_file.get(_COLLECTION)
+    return [
+        *([Text(about)] if isinstance(about, str) else []),
+        *([Facts(facts, "According to the model file")] if facts else []),
+    ]
+
+
+def stated_limits(from_file: Mapping[str, Any]) -> list[Block]:
+    """Write the limits that a file states."""
+    limits = from_file.get(_LIMITS)
+    return [Bullets(_texts(limits))] if isinstance(limits, list) else []
+
+
+def stated_analyses(from_file: Mapping[str, Any]) -> list[Block]:
+    """Write the tables and lists of a file, except its limits."""
     blocks: list[Block] = []
     for name, value in from_file.items():
         if isinstance(value, Mapping):

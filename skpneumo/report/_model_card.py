@@ -16,8 +16,13 @@ from skpneumo.report._card_blocks import (
     Table,
     Text,
 )
-from skpneumo.report._card_evidence import Evidence, evidence_blocks
-from skpneumo.report._card_of_file import card_of_file, file_blocks
+from skpneumo.report._card_evidence import Evidence, analyses, evaluation_data, subgroups
+from skpneumo.report._card_of_file import (
+    card_of_file,
+    stated_analyses,
+    stated_limits,
+    stated_training,
+)
 from skpneumo.report._card_questions import QUESTIONS
 from skpneumo.report._decisions import DecisionRule, rule_of_estimator
 from skpneumo.report._markup import Section
@@ -155,20 +160,17 @@ def _sections(
     known: dict[str, list[Block]] = {
         "Model details": [Facts(_details(estimator, names) | facts | versions(), "This model")],
         "Intended use": [Text(_NOT_A_DEVICE)],
-        "Factors": evidence_blocks(evidence, "Factors"),
+        "Factors": subgroups(evidence),
         "Metrics": _decision(estimator, names),
         "Training data": [
             *([Text(description)] if description else []),
-            *file_blocks(from_file, "Training data"),
+            *stated_training(from_file),
         ],
-        "Evaluation data": evidence_blocks(evidence, "Evaluation data"),
-        "Quantitative analyses": [
-            *evidence_blocks(evidence, "Quantitative analyses"),
-            *file_blocks(from_file, "Quantitative analyses"),
-        ],
+        "Evaluation data": evaluation_data(evidence),
+        "Quantitative analyses": [*analyses(evidence), *stated_analyses(from_file)],
         "Ethical considerations": [],
         "Caveats and recommendations": [
-            *file_blocks(from_file, "Caveats and recommendations"),
+            *stated_limits(from_file),
             Bullets(_caveats(estimator, evidence, from_file)),
         ],
     }
