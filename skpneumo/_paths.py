@@ -111,19 +111,15 @@ def _flat_column(X: Any) -> NDArray[np.object_]:
     """Convert a list, array or column to a 1-D array of objects; raise for several columns."""
     if not hasattr(X, "__array__"):
         X = list(X)
-        # A nested list is the (n, 1) form. Filled by hand, because NumPy would split a ragged
-        # list.
+        # A nested list is the (n, 1) form.
         rows = [row if isinstance(row, (list, tuple, np.ndarray)) else [row] for row in X]
         if widths := {len(row) for row in rows} - {1}:
             raise _more_than_one_column(f"rows with {sorted(widths)} entries")
-        flat = np.empty(len(rows), dtype=object)
-        flat[:] = [row[0] for row in rows]
-    else:
-        shape = np.asarray(X).shape
-        if len(shape) > 2 or shape[1:] not in ((), (1,)):
-            raise _more_than_one_column(f"shape {shape}")
-        flat = np.asarray(X, dtype=object).reshape(-1)
-    return flat
+        return np.fromiter((row[0] for row in rows), dtype=object)
+    shape = np.asarray(X).shape
+    if len(shape) > 2 or shape[1:] not in ((), (1,)):
+        raise _more_than_one_column(f"shape {shape}")
+    return np.asarray(X, dtype=object).reshape(-1)
 
 
 def check_is_no_query(X: Any, *, or_array: bool = True) -> None:
@@ -251,9 +247,7 @@ def carried_patients(X: Any) -> NDArray[np.object_] | None:
         if "path" not in columns or "patient" not in columns:
             return None
         patients = _only_column(X, "patient")
-    carried = np.empty(len(patients), dtype=object)
-    carried[:] = list(patients)
-    return carried
+    return np.fromiter(patients, dtype=object)
 
 
 def collection_and_split(

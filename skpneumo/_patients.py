@@ -179,9 +179,7 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
 
     if not hasattr(groups, "shape"):
         # NumPy would convert a missing id among text to "nan" or "None".
-        entries = list(groups)  # type: ignore[arg-type]
-        groups = np.empty(len(entries), dtype=object)
-        groups[:] = entries
+        groups = np.fromiter(groups, dtype=object)  # type: ignore[arg-type]
     ids: NDArray[Any] = column_or_1d(groups)
     if len(ids) != n_samples:
         raise ValueError(

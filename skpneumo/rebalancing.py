@@ -208,7 +208,7 @@ class ImageResampler(DocumentationLinks, BaseSampler):
         check_is_array(X)
         if _contains_paths(X):
             check_paths(X)
-            X = X if hasattr(X, "__array__") else _column_of_objects(X)
+            X = X if hasattr(X, "__array__") else np.fromiter(X, dtype=object)
         # Not np.ndim, which would convert array-likes such as streams.
         elif (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) > 2:
             X = X if is_stream(X) else np.asanyarray(X)
@@ -388,12 +388,6 @@ def _contains_paths(X: Any) -> bool:
     # One path is enough, because check_paths names the entries that are not. An empty list counts
     # as paths, because it is mostly the result of a wrong glob pattern.
     return len(entries) == 0 or any(isinstance(entry, str | os.PathLike) for entry in entries)
-
-
-def _column_of_objects(X: Any) -> NDArray[np.object_]:
-    column = np.empty(len(X), dtype=object)
-    column[:] = X
-    return column
 
 
 def _is_of_polars(array: Any) -> bool:

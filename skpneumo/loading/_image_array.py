@@ -219,10 +219,8 @@ def _column(
             f"Expected one {what} for each image, got {name} of shape {found} for images of "
             f"shape {shape}."
         )
-    # Filled in place, because NumPy would turn a list of tuples into a 2-D array.
-    column = np.empty(len(entries), dtype=object)
-    column[:] = list(entries)
-    return column
+    # Not an array of a list, because NumPy would turn a list of tuples into a 2-D array.
+    return np.fromiter(entries, dtype=object)
 
 
 def _carrying(result: Any, carriers: Sequence[ImageArray]) -> Any:

@@ -212,10 +212,9 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         decisions : ndarray of shape (n_images,), dtype object
             Labels of ``classes_``, or "refer". Without an upper threshold, no image is referred.
         """
-        said = [*self.classes_.tolist(), _REFER]
+        said = np.array([*self.classes_.tolist(), _REFER], dtype=object)
         found = self._predicted(X)
-        decisions = np.empty(len(found), dtype=object)
-        decisions[:] = [said[each.decision] for each in found]
+        decisions = said[[each.decision for each in found]]
         decisions[self._withheld(found, X)] = np.nan
         return decisions
 
