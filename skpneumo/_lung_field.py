@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
+from sklearn.utils import gen_batches
 
 from skpneumo._typing import ArrayLike
 
@@ -106,13 +107,8 @@ def _best_templates(images: Any) -> NDArray[np.intp]:
         )
     _, preference, weights = _templates()
     best = []
-    for start in range(0, len(images), _AT_ONCE):
-        small = np.stack(
-            [
-                _shrunk_and_equalized(relative_grey(each))
-                for each in images[start : start + _AT_ONCE]
-            ]
-        )
+    for rows in gen_batches(len(images), _AT_ONCE):
+        small = np.stack([_shrunk_and_equalized(relative_grey(each)) for each in images[rows]])
         contrast = small.reshape(len(small), -1) @ weights.T
         best.append((contrast - preference).argmax(axis=1))
     return np.concatenate(best)

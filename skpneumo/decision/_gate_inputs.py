@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import rotate
 from scipy.sparse import issparse
+from sklearn.utils import gen_batches
 
 from skpneumo._gate_parts import cell_shares
 from skpneumo._images import batches_of
@@ -105,8 +106,7 @@ class ImagesToCheck:
         source = self.transformed if self.images is None else self.images
         if self.images is None:
             source = _as_rows(source, self.predictor)
-        starts = range(0, len(source), _IMAGES_AT_ONCE)
-        for batch in batches_of(source, [slice(i, i + _IMAGES_AT_ONCE) for i in starts]):
+        for batch in batches_of(source, gen_batches(len(source), _IMAGES_AT_ONCE)):
             yield batch, self.of(batch, columns)
 
     def of(self, batch: NDArray[Any], columns: NDArray[np.intp] | None = None) -> GateInputs:

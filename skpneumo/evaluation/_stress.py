@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+from sklearn.utils import gen_batches
 
 from skpneumo._files import named_in_errors, temporary_folder
 from skpneumo._images import check_images
@@ -259,8 +260,7 @@ def _write_copies(
             Path(copy).parent.mkdir()
             image.save(copy, compress_level=1)
 
-    for start in range(0, len(paths), _CHUNK):
-        part = slice(start, start + _CHUNK)
+    for part in gen_batches(len(paths), _CHUNK):
         images = reader.fit_transform(paths[part])
         list(threads.map(write, copies[part], images))
     return copies

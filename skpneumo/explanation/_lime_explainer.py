@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from lime.lime_image import LimeImageExplainer
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 
 __all__ = ["QuietExplainer"]
 
@@ -30,7 +31,7 @@ class QuietExplainer(LimeImageExplainer):
         data = self.random_state.randint(0, 2, (num_samples, segments.max() + 1))
         data[0] = 1
         labels = []
-        for start in range(0, num_samples, batch_size):
-            seen = data[start : start + batch_size][:, segments].astype(bool)
+        for rows in gen_batches(num_samples, batch_size):
+            seen = data[rows][:, segments].astype(bool)
             labels.append(classifier_fn(np.where(seen[..., np.newaxis], image, fudged_image)))
         return data, np.concatenate(labels)

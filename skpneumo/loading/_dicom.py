@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.utils import gen_batches
 
 from skpneumo._dicom_files import UnusableDicomError, quiet_pydicom, read_dicom_header
 from skpneumo._messages import by_interface
@@ -178,9 +179,7 @@ def _render(opened: _Opened, white: float | None = None) -> Image.Image:
     _refuse_beyond_white(pixels, opened.beyond, white)
     shown = np.empty(pixels.shape + table.shape[1:], dtype=np.uint8)
     # A few rows at a time, because NumPy converts them to indices of 8 bytes each.
-    step = max(1, _PIXELS_AT_ONCE // pixels[0].size)
-    for row in range(0, len(pixels), step):
-        rows = slice(row, row + step)
+    for rows in gen_batches(len(pixels), max(1, _PIXELS_AT_ONCE // pixels[0].size)):
         table.take(pixels[rows], axis=0, out=shown[rows], mode="clip")
     image = Image.fromarray(shown)
     _refuse_one_level(pixels, image)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 
 from skpneumo._images import batches_of
 from skpneumo.augmentation import ImageAugmenter
@@ -59,8 +60,7 @@ class Batches:
         params = None
         if self.augmentation is not None:
             params = self.augmentation.sample_params(len(order), X.shape[1:], self.rng)
-        starts = range(0, len(order), self.batch_size)
-        batches = [slice(start, start + self.batch_size) for start in starts]
+        batches = list(gen_batches(len(order), self.batch_size))
         stacks = batches_of(X, (order[batch] for batch in batches))
         for batch, images in zip(batches, stacks, strict=True):
             rows = order[batch]

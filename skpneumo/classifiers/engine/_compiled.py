@@ -23,6 +23,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
+from sklearn.utils import gen_batches
 
 from skpneumo._images import batches_of
 from skpneumo._seeding import InitialVariables, LayerSeeds
@@ -304,8 +305,7 @@ def accuracy(targets: Any, logits: Any) -> Any:
 
 def prediction_batches(X: Any) -> list[slice]:
     """Divide the rows of X into batches for prediction."""
-    starts = range(0, len(X), _PREDICTION_BATCH)
-    return [slice(start, start + _PREDICTION_BATCH) for start in starts]
+    return list(gen_batches(len(X), _PREDICTION_BATCH))
 
 
 def rows_per_batch(X: Any) -> int | None:
