@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
 from skpneumo.decision import RecallFloorClassifier
-from skpneumo.fitted import gate_of, split_transformers, threshold_of, unwrap, without_gate
+from skpneumo.fitted import (
+    classes_of,
+    gate_of,
+    split_transformers,
+    threshold_of,
+    unwrap,
+    without_gate,
+)
 
 __all__ = [
     "how_to_get_probabilities",
@@ -36,13 +43,13 @@ def scores_and_decisions(
     estimator = without_gate(estimator)
     if hasattr(estimator, "probabilities_and_labels"):
         probabilities, labels = estimator.probabilities_and_labels(X)
-        column = np.asarray(estimator.classes_).tolist().index(pos_label)
+        column = classes_of(estimator).index(pos_label)
         return probabilities[:, column].astype(float), labels == pos_label
     estimator, X = _past_the_transformers(estimator, X)
     if not _predicts_from_probabilities(estimator):
         return scores_of(estimator, X, pos_label), column_or_1d(estimator.predict(X)) == pos_label
     probabilities = np.asarray(estimator.predict_proba(X))
-    column = np.asarray(estimator.classes_).tolist().index(pos_label)
+    column = classes_of(estimator).index(pos_label)
     return (
         probabilities[:, column].astype(float),
         _labels_from(estimator, probabilities) == pos_label,
@@ -89,7 +96,7 @@ def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[Any] | None:
     not scores of a class.
     """
     estimator = without_gate(estimator)
-    column = np.asarray(estimator.classes_).tolist().index(pos_label)
+    column = classes_of(estimator).index(pos_label)
     if hasattr(estimator, "predict_proba"):
         return _floats(estimator.predict_proba(X))[:, column]
     if not hasattr(estimator, "decision_function"):

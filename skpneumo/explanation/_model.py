@@ -13,7 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from skpneumo._messages import by_interface
 from skpneumo._paths import filenames_of
 from skpneumo._responses import how_to_get_probabilities, is_network
-from skpneumo.fitted import classifiers_of, positive_label, split_transformers, threshold_of
+from skpneumo.fitted import (
+    classes_of,
+    classifiers_of,
+    positive_label,
+    split_transformers,
+    threshold_of,
+)
 
 __all__ = [
     "ImageModel",
@@ -211,7 +217,7 @@ def require_probabilities(classifier: Any) -> None:
 
 def require_target(estimator: Any, target: Any) -> None:
     """Raise if the target is not a class, or is missing with more than two classes."""
-    classes = np.asarray(estimator.classes_).tolist()
+    classes = classes_of(estimator)
     if target is None and len(classes) != 2:
         raise ValueError(
             f"The classifier has {len(classes)} classes, {classes}. Pass the one to explain as "

@@ -13,6 +13,7 @@ from skpneumo._formatting import class_name, require_one_name_each
 from skpneumo._predictions import Predictions
 from skpneumo._responses import reasons_to_withhold
 from skpneumo.evaluation import DominantPatientWarning, why_useless
+from skpneumo.fitted import classes_of
 from skpneumo.report._collection import Collection
 from skpneumo.report._decisions import DecisionRule, predict_and_find_rule
 from skpneumo.report._evaluation import Estimate, evaluation_of, read_subgroups
@@ -128,7 +129,7 @@ class ReportContext:
             collection=collection,
             predictions=predictions,
             rule=rule,
-            names=_sides(label_names, np.asarray(estimator.classes_).tolist(), positives),
+            names=_sides(label_names, classes_of(estimator), positives),
             label_names=label_names,
             found=found,
             frame=frame,
@@ -217,7 +218,7 @@ def _dominant_patient_warning(caught: list[warnings.WarningMessage]) -> str:
 def _label_names(
     estimator: Any, labels: NDArray[Any], target_names: Sequence[str] | None
 ) -> dict[Any, str]:
-    classes = np.asarray(estimator.classes_).tolist()
+    classes = classes_of(estimator)
     if target_names is None:
         return {label: class_name(label) for label in [*classes, *np.unique(labels).tolist()]}
     require_one_name_each(target_names, classes)

@@ -13,7 +13,7 @@ from skpneumo._predictions import Predictions, predictions_of
 from skpneumo._responses import probabilities_and_labels
 from skpneumo._typing import ArrayLike
 from skpneumo.decision import RecallFloorClassifier
-from skpneumo.fitted import threshold_of
+from skpneumo.fitted import classes_of, threshold_of
 from skpneumo.report._wording import one_line_repr
 
 __all__ = ["DecisionRule", "MergedPositives", "predict_and_find_rule", "rule_of_estimator"]
@@ -68,7 +68,7 @@ class MergedPositives:
     classes_ = np.array([False, True])
 
     def __init__(self, estimator: Any, pos_labels: list[Any] | tuple[Any, ...]) -> None:
-        known = np.asarray(estimator.classes_).tolist()
+        known = classes_of(estimator)
         if missing := [label for label in pos_labels if label not in known]:
             raise ValueError(
                 f"pos_label={list(pos_labels)!r} has {missing}, but the classes are {known}. Pass "
@@ -99,7 +99,7 @@ def _predict_merged(
     threshold: float | None,
 ) -> Predictions:
     merged = MergedPositives(estimator, pos_labels)
-    known = np.asarray(estimator.classes_).tolist()
+    known = classes_of(estimator)
     if unknown := sorted(set(y.tolist()) - set(known), key=str):
         raise ValueError(
             f"y has the labels {unknown}, but the classifier was fitted on {known}. Use the "

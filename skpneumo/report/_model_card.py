@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skpneumo._formatting import counted, require_one_name_each
-from skpneumo.fitted import classifiers_of, gate_of, threshold_of
+from skpneumo.fitted import classes_of, classifiers_of, gate_of, threshold_of
 from skpneumo.report._card_blocks import (
     Block,
     Bullets,
@@ -212,7 +212,7 @@ def _gate(estimator: Any) -> str:
 
 def _decision(estimator: Any, names: Sequence[str]) -> list[Block]:
     """Describe the threshold, how it was chosen and what it guarantees."""
-    threshold, labels = threshold_of(estimator), np.asarray(estimator.classes_).tolist()
+    threshold, labels = threshold_of(estimator), classes_of(estimator)
     if len(labels) != 2 or threshold is None:
         return [Text("The model predicts the most probable class and has no threshold.")]
     rule: DecisionRule = rule_of_estimator(estimator)
@@ -255,7 +255,7 @@ def _caveats(estimator: Any, evidence: Evidence, from_file: Mapping[str, Any]) -
 
 
 def _class_names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
-    labels = np.asarray(estimator.classes_).tolist()
+    labels = classes_of(estimator)
     names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
     require_one_name_each(names, labels)
     return [str(name) for name in names]

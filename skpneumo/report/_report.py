@@ -12,6 +12,7 @@ from sklearn.utils import check_consistent_length
 from skpneumo._formatting import printable, today, with_interval
 from skpneumo._html import document, fragment, write_page
 from skpneumo._typing import ArrayLike
+from skpneumo.fitted import classes_of
 from skpneumo.report._checklist import checklist
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
@@ -321,7 +322,7 @@ class EvaluationReport:
 def _sections_of(context: ReportContext, facts: dict[str, str]) -> tuple[Section, ...]:
     """Write all sections; the last two are the limits and how to reproduce the report."""
     estimator = context.estimator
-    names = [context.label_names[label] for label in np.asarray(estimator.classes_).tolist()]
+    names = [context.label_names[label] for label in classes_of(estimator)]
     sections = (
         summary(context),
         data_card(context),

@@ -14,7 +14,7 @@ from skpneumo.explanation._model import (
     require_probabilities,
     require_target,
 )
-from skpneumo.fitted import positive_label, without_gate
+from skpneumo.fitted import classes_of, positive_label, without_gate
 
 __all__ = ["Subject", "subject_from_predictions", "subject_of"]
 
@@ -64,7 +64,7 @@ def subject_of(
     target = positive_label(estimator, target, name="target")
     if y is not None:
         check_consistent_length(X, y)
-    column = np.asarray(estimator.classes_).tolist().index(target)
+    column = classes_of(estimator).index(target)
     probability = np.asarray(without_gate(estimator).predict_proba(X))[:, column]
     return subject_from_predictions(estimator, probability, y, target, target_names), target
 
@@ -83,7 +83,7 @@ def subject_from_predictions(
     ValueError
         If the number of names is not that of the classes.
     """
-    classes = np.asarray(estimator.classes_).tolist()
+    classes = classes_of(estimator)
     if target_names is not None:
         require_one_name_each(target_names, classes)
     names = [class_name(label) for label in classes] if target_names is None else target_names

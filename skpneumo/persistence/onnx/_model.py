@@ -11,7 +11,7 @@ from skpneumo import __version__
 from skpneumo._formatting import require_one_name_each
 from skpneumo._gate_parts import REASONS
 from skpneumo._positive_class import UndecidedPositiveError
-from skpneumo.fitted import DecisionThreshold, gate_of, positive_label, threshold_of
+from skpneumo.fitted import DecisionThreshold, classes_of, gate_of, positive_label, threshold_of
 from skpneumo.persistence.onnx._calibration import column
 from skpneumo.persistence.onnx._errors import NotExportableError
 from skpneumo.persistence.onnx._estimators import EstimatorGraph
@@ -76,7 +76,7 @@ def _decide(graph: GraphBuilder, estimator: Any, probabilities: str) -> tuple[st
             f"{type(threshold.chosen_by).__name__} decides by decision_function. Set "
             'response_method="predict_proba", and fit it again.'
         )
-    positive = np.asarray(estimator.classes_).tolist().index(threshold.pos_label)
+    positive = classes_of(estimator).index(threshold.pos_label)
     score = column(graph, probabilities, positive)
     score = graph.node("Reshape", score, graph.integer([1]))
     numbers = graph.integer([positive]), graph.integer([1 - positive])
@@ -107,7 +107,7 @@ def _facts(
             "file can have only one. Fit all of them behind one ImageLoader, or with equal ones."
         )
     (way,) = ways
-    classes = np.asarray(estimator.classes_).tolist()
+    classes = classes_of(estimator)
     if target_names is not None:
         require_one_name_each(target_names, classes)
     threshold = threshold_of(estimator)

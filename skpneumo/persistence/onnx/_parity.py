@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from skpneumo._files import named_in_errors
 from skpneumo.classifiers import CNNClassifier, TransferClassifier
 from skpneumo.datasets import make_chest_xray
-from skpneumo.fitted import gate_of, map_classifiers, threshold_of, without_gate
+from skpneumo.fitted import classes_of, gate_of, map_classifiers, threshold_of, without_gate
 from skpneumo.loading import ImageLoader
 from skpneumo.persistence.onnx._session import OnnxSession
 
@@ -73,7 +73,7 @@ def compare_with_model(
     difference = np.abs(probabilities - expected)
     # NaN counts as a difference.
     difference = np.where(np.isfinite(difference), difference, np.inf)
-    classes = np.asarray(estimator.classes_).tolist()
+    classes = classes_of(estimator)
     other = [
         classes[each.label] != label and clear
         for each, label, clear in zip(
@@ -200,5 +200,5 @@ def _is_clear(
     if threshold is None:
         best, second = np.sort(probabilities, axis=1)[:, :-3:-1].T
         return best - second > 2 * tolerance
-    column = np.asarray(estimator.classes_).tolist().index(threshold.pos_label)
+    column = classes_of(estimator).index(threshold.pos_label)
     return np.abs(probabilities[:, column] - threshold.value) > tolerance
