@@ -41,19 +41,14 @@ def scores_and_decisions(
     threshold.
     """
     estimator = without_gate(estimator)
-    if hasattr(estimator, "probabilities_and_labels"):
-        probabilities, labels = estimator.probabilities_and_labels(X)
-        column = classes_of(estimator).index(pos_label)
-        return probabilities[:, column].astype(float), labels == pos_label
-    estimator, X = _past_the_transformers(estimator, X)
-    if not _predicts_from_probabilities(estimator):
-        return scores_of(estimator, X, pos_label), column_or_1d(estimator.predict(X)) == pos_label
-    probabilities = np.asarray(estimator.predict_proba(X))
+    if not hasattr(estimator, "probabilities_and_labels"):
+        estimator, X = _past_the_transformers(estimator, X)
+        if not _predicts_from_probabilities(estimator):
+            scores = scores_of(estimator, X, pos_label)
+            return scores, column_or_1d(estimator.predict(X)) == pos_label
+    probabilities, labels = probabilities_and_labels(estimator, X)
     column = classes_of(estimator).index(pos_label)
-    return (
-        probabilities[:, column].astype(float),
-        _labels_from(estimator, probabilities) == pos_label,
-    )
+    return probabilities[:, column].astype(float), labels == pos_label
 
 
 def probabilities_and_labels(estimator: Any, X: Any) -> tuple[NDArray[Any], NDArray[Any]]:
