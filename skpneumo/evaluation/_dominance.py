@@ -27,7 +27,7 @@ def warn_of_dominant_patient(predictions: Predictions) -> None:
         ("positive ", predictions.positive),
         ("negative ", ~predictions.positive),
     ):
-        sizes = np.bincount(predictions.patient[rows]).astype(float)
+        sizes = np.bincount(predictions.patient[rows])
         n_patients = np.count_nonzero(sizes)
         if n_patients < 2:
             continue

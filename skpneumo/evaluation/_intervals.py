@@ -11,6 +11,7 @@ of a test without errors has no errors.
 
 from dataclasses import dataclass, replace
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,12 +129,12 @@ def design_effect(
     return float(max(least, between / (total * p * (1 - p))))
 
 
-def effective_size(sizes: Floats) -> float:
+def effective_size(sizes: NDArray[Any]) -> float:
     """Compute the effective number of patients, as if the images of each were all alike."""
     return float(sizes.sum() ** 2 / (sizes @ sizes)) if sizes.any() else 0.0
 
 
-def dominated(sizes: Floats) -> bool:
+def dominated(sizes: NDArray[Any]) -> bool:
     """Tell whether a few patients have most of the images.
 
     The variance between one or two patients cannot be estimated. The same holds if the effective

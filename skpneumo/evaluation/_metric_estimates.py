@@ -127,7 +127,7 @@ def _combined_estimates(
             mover_ratio(recall.complement, specificity),
         ),
     }
-    n_effective = effective_size(np.bincount(predictions.patient).astype(float))
+    n_effective = effective_size(np.bincount(predictions.patient))
     size = len(predictions), predictions.n_patients, n_effective
     return {
         metric: Estimate(metric, value, low, high, *size, "MOVER")

@@ -188,7 +188,7 @@ def _score_type_interval(
     """Compute an interval that does not depend on observed errors, for the effective sizes."""
     positive = predictions.positive
     n_positive, n_negative = (
-        effective_size(np.bincount(predictions.patient[rows]).astype(float))
+        effective_size(np.bincount(predictions.patient[rows]))
         for rows in (positive, ~positive)
     )
     if metric == "roc_auc":
@@ -202,14 +202,14 @@ def _score_type_interval(
 
 
 def _effective_patients(predictions: Predictions) -> float:
-    return effective_size(np.bincount(predictions.patient).astype(float))
+    return effective_size(np.bincount(predictions.patient))
 
 
 def _dominated(predictions: Predictions) -> bool:
     """Tell whether a few patients have most of all images, or most of a class."""
     everything = np.ones(len(predictions), dtype=bool)
     return any(
-        dominated(np.bincount(predictions.patient[rows]).astype(float))
+        dominated(np.bincount(predictions.patient[rows]))
         for rows in (everything, predictions.positive, ~predictions.positive)
     )
 

@@ -61,7 +61,7 @@ def mean_rows(
                 "high": high,
                 "n": len(patients),
                 "n_patients": len(np.unique(patients)),
-                "n_effective": effective_size(np.bincount(patients).astype(float)),
+                "n_effective": effective_size(np.bincount(patients)),
                 "interval": "means of patients",
                 "drop": drop,
                 "drop_low": drop_low,
