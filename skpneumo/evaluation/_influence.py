@@ -14,7 +14,13 @@ from scipy.stats import rankdata
 
 from skpneumo._predictions import Predictions
 
-__all__ = ["INFLUENCES", "degrees_of_freedom", "influence_of", "shrunk_correlation"]
+__all__ = [
+    "INFLUENCES",
+    "degrees_of_freedom",
+    "influence_of",
+    "placements",
+    "shrunk_correlation",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -123,7 +129,11 @@ def _of_balanced_accuracy(p: Predictions) -> Floats:
     return (_of_recall(p) + _of_specificity(p)) / 2
 
 
-def _of_roc_auc(p: Predictions) -> Floats:
+def placements(p: Predictions) -> Floats:
+    """Compute for each image the share of the other class that its score is on the right side of.
+
+    The mean over either class is the AUC. All are NaN if a class has no image.
+    """
     positive, score = p.positive, p.score
     assert score is not None
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
@@ -133,8 +143,15 @@ def _of_roc_auc(p: Predictions) -> Floats:
     placement = np.empty(len(p))
     placement[positive] = (rank[positive] - rankdata(score[positive])) / n_negative
     placement[~positive] = 1 - (rank[~positive] - rankdata(score[~positive])) / n_positive
-    auc = placement[positive].mean()
-    return (placement - auc) / np.where(positive, n_positive, n_negative)
+    return placement
+
+
+def _of_roc_auc(p: Predictions) -> Floats:
+    placement = placements(p)
+    if np.isnan(placement).any():
+        return placement
+    n_of_class = np.where(p.positive, p.positive.sum(), (~p.positive).sum())
+    return (placement - placement[p.positive].mean()) / n_of_class
 
 
 def _of_average_precision(p: Predictions) -> Floats:

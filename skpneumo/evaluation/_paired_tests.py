@@ -2,9 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, rankdata
+from scipy.stats import binom
 
 from skpneumo._predictions import Predictions
+from skpneumo.evaluation._influence import placements
 
 __all__ = ["auc_with_influence", "exact_swap_test"]
 
@@ -29,24 +30,17 @@ def exact_swap_test(net: NDArray[np.int_]) -> float:
 def auc_with_influence(predictions: Predictions) -> tuple[float, NDArray[np.float64]]:
     """Compute the AUC and each patient's influence; its squares sum to DeLong's variance."""
     positive, patient = predictions.positive, predictions.patient
-    score = predictions.score
-    assert score is not None
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     n_patients = predictions.n_patients
-    if not n_positive or not n_negative:
+    placement = placements(predictions)
+    if np.isnan(placement).any():
         return np.nan, np.full(n_patients, np.nan)
-    rank = rankdata(score)
-    beaten = (rank[positive] - rankdata(score[positive])) / n_negative
-    yielding = 1 - (rank[~positive] - rankdata(score[~positive])) / n_positive
-    auc = float(beaten.mean())
+    auc = float(placement[positive].mean())
     influence = np.zeros(n_patients)
-    for rows, placement, n in (
-        (positive, beaten, n_positive),
-        (~positive, yielding, n_negative),
-    ):
+    for rows in (positive, ~positive):
         n_clusters = len(np.unique(patient[rows]))
         if n_clusters < 2:
             return auc, np.full(n_patients, np.nan)
-        scale = np.sqrt(n_clusters / (n_clusters - 1)) / n
-        influence += scale * np.bincount(patient[rows], placement - auc, minlength=n_patients)
+        scale = np.sqrt(n_clusters / (n_clusters - 1)) / np.count_nonzero(rows)
+        moved = np.bincount(patient[rows], placement[rows] - auc, minlength=n_patients)
+        influence += scale * moved
     return auc, influence

@@ -188,8 +188,7 @@ def _score_type_interval(
     """Compute an interval that does not depend on observed errors, for the effective sizes."""
     positive = predictions.positive
     n_positive, n_negative = (
-        effective_size(np.bincount(predictions.patient[rows]))
-        for rows in (positive, ~positive)
+        effective_size(np.bincount(predictions.patient[rows])) for rows in (positive, ~positive)
     )
     if metric == "roc_auc":
         return newcombe_auc_interval(value, n_positive, n_negative, confidence_level)
