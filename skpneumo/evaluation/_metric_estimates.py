@@ -7,13 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._predictions import Predictions
-from skpneumo.evaluation._estimate import (
-    Estimate,
-    Settings,
-    undefined,
-    warn_of_undefined,
-    why_undefined,
-)
+from skpneumo.evaluation._estimate import Estimate, Settings, undefined
 from skpneumo.evaluation._intervals import (
     ClusteredEstimate,
     clustered_share,
@@ -23,16 +17,7 @@ from skpneumo.evaluation._intervals import (
 )
 from skpneumo.evaluation._score_estimates import SCORE_METRICS, score_estimates
 
-__all__ = [
-    "METRICS",
-    "Estimate",
-    "Settings",
-    "estimate_metrics",
-    "estimate_withheld",
-    "recall_and_specificity",
-    "warn_of_undefined",
-    "why_undefined",
-]
+__all__ = ["METRICS", "estimate_metrics", "estimate_withheld", "recall_and_specificity"]
 
 DECISION_METRICS = (
     "accuracy",

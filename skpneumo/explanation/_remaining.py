@@ -12,7 +12,8 @@ from skpneumo._burnt_in_text import without_text
 from skpneumo._lung_field import lung_field
 from skpneumo._predictions import Predictions
 from skpneumo._responses import scores_and_decisions
-from skpneumo.evaluation._metric_estimates import Settings, estimate_metrics
+from skpneumo.evaluation._estimate import Settings
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 from skpneumo.explanation._model import ImageModel
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from scipy.stats import norm
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation import compare_predictions, evaluate_predictions
 from skpneumo.evaluation._differences import DIFFERENCE_METRICS, estimate_differences
+from skpneumo.evaluation._estimate import Estimate, Settings
 from skpneumo.evaluation._intervals import clustered_difference, clustered_share
-from skpneumo.evaluation._metric_estimates import Estimate, Settings, estimate_metrics
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 from skpneumo.evaluation._paired_tests import auc_with_influence
 
 N_DRAWS = 400

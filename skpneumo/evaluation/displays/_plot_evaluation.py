@@ -33,7 +33,8 @@ from skpneumo._plotting import (
 from skpneumo._predictions import Predictions, check_labels
 from skpneumo._random import check_random_state
 from skpneumo._typing import ArrayLike
-from skpneumo.evaluation._metric_estimates import Estimate, Settings, estimate_metrics
+from skpneumo.evaluation._estimate import Estimate, Settings
+from skpneumo.evaluation._metric_estimates import estimate_metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
