@@ -7,17 +7,11 @@ from typing import Any
 import pandas as pd
 
 from skpneumo._formatting import based_on, with_interval
+from skpneumo._plotting import metric_label
 
 __all__ = ["EvaluationFrame", "ReadableFrame", "StressFrame", "formatted"]
 
-_NAMES = {
-    "f1": "F1",
-    "roc_auc": "ROC AUC",
-    "brier_score": "Brier score",
-    "ece": "calibration error",
-    "ece_by_chance": "calibration error by chance",
-    "withheld": "withheld by the gate",
-}
+_NAMES = {"brier_score": "Brier score", "withheld": "withheld by the gate"}
 _LEAST_WIDTH = 29
 
 
@@ -215,4 +209,4 @@ def _limits(low: float, high: float) -> str:
 def _name(metric: str, positive: str | None) -> str:
     if metric == "recall" and positive:
         return f"recall of {positive}"
-    return _NAMES.get(metric, metric.replace("_", " "))
+    return _NAMES.get(metric, metric_label(metric))
