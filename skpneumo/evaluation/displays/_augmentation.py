@@ -7,6 +7,7 @@ import numpy as np
 from skpneumo._image_drawing import black_and_white, draw_image, images_of, names_of
 from skpneumo._plotting import axes_for, divide, figure_of, require_some
 from skpneumo._random import check_random_state, random_seed
+from skpneumo._sklearn import _num_samples
 from skpneumo._typing import ArrayLike
 from skpneumo.loading import ImageLoader
 
@@ -95,7 +96,7 @@ class AugmentationDisplay:
         """
         require_some(n_images, "n_images")
         require_some(n_versions, "n_versions")
-        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+        n_samples = _num_samples(X)
         rows = np.arange(min(n_images, n_samples))
         originals = images_of(X, rows, loader)
         rng = check_random_state(random_state)

@@ -11,6 +11,7 @@ from skpneumo._image_drawing import black_and_white, draw_image, images_of, name
 from skpneumo._plotting import axes_for, divide, figure_of, require_some
 from skpneumo._predictions import check_labels
 from skpneumo._random import check_random_state
+from skpneumo._sklearn import _num_samples
 from skpneumo._typing import ArrayLike
 from skpneumo.loading import ImageLoader
 
@@ -97,7 +98,7 @@ class ImageGridDisplay:
         """
         require_some(n_images, "n_images")
         rng = check_random_state(random_state)
-        n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+        n_samples = _num_samples(X)
         labels: NDArray[Any] | None = None if y is None else check_labels(y)
         check_consistent_length(X, labels)
         rows = _sample(n_samples, labels, n_images, rng)
