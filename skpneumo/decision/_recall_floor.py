@@ -324,9 +324,7 @@ class RecallFloorClassifier(
         proba : ndarray of shape (n_samples, 2)
             Columns in the order of ``classes_``.
         """
-        check_is_fitted(self)
-        positive = self._calibrate(self._average_score(X))
-        positive = positive.astype(np.float64)
+        positive = self._scores(X).astype(np.float64)
         is_positive = self.classes_ == self.pos_label_
         return np.where(is_positive, positive[:, None], 1 - positive[:, None])
 
@@ -344,9 +342,7 @@ class RecallFloorClassifier(
             Entries of ``classes_``. Images that :meth:`decide` refers get ``pos_label_``. NaN for
             images that a gate inside the estimator withholds.
         """
-        check_is_fitted(self)
-        scores = self._calibrate(self._average_score(X))
-        return self._labels(scores, self.threshold_)
+        return self._labels(self._scores(X), self.threshold_)
 
     def decide(self, X: Any) -> NDArray[np.object_]:
         """Predict labels, or "refer" if neither is safe.
@@ -363,8 +359,7 @@ class RecallFloorClassifier(
             ``upper_threshold_``. Without ``specificity`` no image is referred. NaN for images that
             a gate inside the estimator withholds.
         """
-        check_is_fitted(self)
-        scores = self._calibrate(self._average_score(X))
+        scores = self._scores(X)
         decisions = self._labels(scores, self.upper_threshold_).astype(object)
         decisions[(scores >= self.threshold_) & (scores < self.upper_threshold_)] = REFER
         return decisions
@@ -517,6 +512,11 @@ class RecallFloorClassifier(
         except TooFewPatientsError:
             return None
         return [(np.flatnonzero(~held_out), np.flatnonzero(held_out))]
+
+    def _scores(self, X: Any) -> NDArray[np.float64]:
+        """Compute the calibrated scores, which the thresholds are on."""
+        check_is_fitted(self)
+        return self._calibrate(self._average_score(X))
 
     def _average_score(self, X: Any) -> NDArray[np.float64]:
         scores = [positive_score(model, X, self.pos_label_) for model in self.estimators_]
