@@ -12,6 +12,7 @@ from skpneumo._sklearn import Interval, validate_params
 from skpneumo._typing import ArrayLike
 from skpneumo.explanation._model import split_at_images, target_columns
 from skpneumo.explanation._occluder import EMPTY, hidden_images
+from skpneumo.explanation._regions import require_one_map_each
 
 __all__ = ["DeletionInsertion", "deletion_insertion"]
 
@@ -116,11 +117,7 @@ def deletion_insertion(
     """
     model, images = split_at_images(estimator, X)
     maps = np.asarray(maps)
-    if maps.shape != images.shape[:3]:
-        raise ValueError(
-            f"maps have shape {maps.shape}, but images of shape {images.shape} need maps of shape "
-            f"{images.shape[:3]}."
-        )
+    require_one_map_each(maps, images)
     columns = target_columns(model, images, target)
     hidden = hidden_images(images, fill)
     shares = np.linspace(0.0, 1.0, n_steps + 1)

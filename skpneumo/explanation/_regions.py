@@ -17,7 +17,14 @@ from skpneumo._typing import ArrayLike
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["REGIONS", "attribution_shares", "chest_field", "lung_field", "region_codes"]
+__all__ = [
+    "REGIONS",
+    "attribution_shares",
+    "chest_field",
+    "lung_field",
+    "region_codes",
+    "require_one_map_each",
+]
 
 # A pixel belongs to the first of these regions that contains it.
 REGIONS = ("text", "lungs", "corners", "border", "body")
@@ -62,11 +69,7 @@ def attribution_shares(maps: ArrayLike, images: ArrayLike) -> "pd.DataFrame":
     import pandas as pd
 
     maps, images = np.asarray(maps), np.asarray(images)
-    if maps.shape != images.shape[:3]:
-        raise ValueError(
-            f"maps have shape {maps.shape}, but images of shape {images.shape} need maps of shape "
-            f"{images.shape[:3]}."
-        )
+    require_one_map_each(maps, images)
     codes = region_codes(images)
     evidence = np.maximum(maps, 0.0).astype(np.float64)
     total = evidence.sum(axis=(1, 2))
@@ -75,6 +78,15 @@ def attribution_shares(maps: ArrayLike, images: ArrayLike) -> "pd.DataFrame":
     )
     with np.errstate(invalid="ignore"):
         return pd.DataFrame(sums / total[:, np.newaxis], columns=list(REGIONS))
+
+
+def require_one_map_each(maps: NDArray[Any], images: NDArray[Any]) -> None:
+    """Raise unless there is a map of the same size for each image."""
+    if maps.shape != images.shape[:3]:
+        raise ValueError(
+            f"maps have shape {maps.shape}, but images of shape {images.shape} need maps of shape "
+            f"{images.shape[:3]}."
+        )
 
 
 def region_codes(images: Any) -> NDArray[np.intp]:
