@@ -70,7 +70,7 @@ def black_and_white(images: Iterable[NDArray[Any]]) -> tuple[float, float]:
 
 
 def draw_image(
-    ax: "Axes", image: NDArray[Any], limits: tuple[float, float], lines: Sequence[str] = ()
+    ax: "Axes", image: NDArray[Any], limits: tuple[float, float], lines: Sequence[str]
 ) -> "AxesImage":
     """Draw an X-ray in grey, from black to white at the limits, with a caption of short lines."""
     if image.shape[-1] == 1:

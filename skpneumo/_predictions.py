@@ -211,9 +211,9 @@ def predictions_and_threshold(
     X: Any,
     y: ArrayLike,
     *,
-    groups: ArrayLike | None = None,
-    pos_label: Any = None,
-    threshold: float | None = None,
+    groups: ArrayLike | None,
+    pos_label: Any,
+    threshold: float | None,
 ) -> tuple[Predictions, float | None]:
     """Predict scores, and find the threshold on them: the one asked for, or the classifier's own.
 

@@ -142,8 +142,8 @@ def symmetric(uniform: Floats, limit: float) -> Floats:
 def crop_boxes(
     area: tuple[float, float],
     uniforms: dict[str, Floats],
-    aspect: float | None = None,
-    strength: Floats | None = None,
+    aspect: float | None,
+    strength: Floats | None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Sample boxes inside or around the image, as shares of its width and height.
 

@@ -399,7 +399,7 @@ class BaseNetworkClassifier(
         held_out: LabelledImages | None,
         *,
         checkpoint: TrainingCheckpoint | None,
-        initial_weights: Weights | None = None,
+        initial_weights: Weights | None,
         callbacks: list[keras.callbacks.Callback],
         **changes: Any,
     ) -> tuple[Weights, History, TrainingCheckpoint]:

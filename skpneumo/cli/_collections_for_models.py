@@ -168,9 +168,7 @@ def _is_named(name: str, asked: tuple[str, ...]) -> bool:
     return [*map(meaning, asked)] == [meaning(name)]
 
 
-def _as_in_model(
-    xrays: "Bunch", names: list[str], options: CollectionOptions | None = None
-) -> "Bunch":
+def _as_in_model(xrays: "Bunch", names: list[str], options: CollectionOptions | None) -> "Bunch":
     """Name and number the classes as a model does, if it is clear which is which.
 
     They are the same in another spelling; or 0 and 1, also of a column with the name of the

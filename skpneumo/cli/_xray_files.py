@@ -160,7 +160,7 @@ def _refuse_null_bytes(found: bool) -> None:
         )
 
 
-def contents_of(folder: str, leave_out: Collection[str] = ()) -> str:
+def contents_of(folder: str, leave_out: Collection[str]) -> str:
     """Describe a folder: its images, by sub-folder, and the number of other files."""
     images: Counter[str] = Counter()
     n_others = 0

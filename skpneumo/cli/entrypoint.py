@@ -115,7 +115,7 @@ def _launch(
         return FAILED
 
 
-def run_program(arguments: Sequence[str] | None = None) -> int:
+def run_program(arguments: Sequence[str] | None) -> int:
     """Run the program without the signal handling of :func:`skpneumo.cli.main`."""
     try:
         with named_standard_output(), command_line_messages(), printing_anything():

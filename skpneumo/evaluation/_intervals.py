@@ -272,7 +272,7 @@ def correlation(a: Floats, b: Floats) -> float:
 
 
 def mover_sum(
-    a: ClusteredEstimate, b: ClusteredEstimate, weight_a: float = 1.0, weight_b: float = 1.0
+    a: ClusteredEstimate, b: ClusteredEstimate, weight_a: float, weight_b: float
 ) -> Interval:
     """Compute the interval of ``weight_a * a + weight_b * b`` for weights that are not negative.
 

@@ -65,7 +65,7 @@ def read_dicom(
     color_mode: str,
     resize: str,
     window: int | None,
-    white: float | None = None,
+    white: float | None,
 ) -> DecodedImage:
     """Render the image of an open file as 8-bit grey or colour.
 

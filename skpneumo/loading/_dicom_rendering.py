@@ -74,7 +74,7 @@ class StoredValues:
 
 
 def grey_table(
-    header: "Dataset", stored: StoredValues, window: int | None, white: float | None = None
+    header: "Dataset", stored: StoredValues, window: int | None, white: float | None
 ) -> _Table:
     """Compute the grey level of each stored value of a MONOCHROME image.
 
@@ -86,7 +86,7 @@ def grey_table(
         Bits and signedness.
     window : int or None
         Number of the VOI LUT or window, LUTs first; None for none.
-    white : float, default=None
+    white : float or None
         The stored value at which the full range ends, where :func:`values_beyond` applies it.
         None is the greatest value of the stored bits.
 

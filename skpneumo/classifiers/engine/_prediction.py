@@ -54,7 +54,7 @@ def predict_probabilities(
 def extract_last_features(
     parts: Sequence[tuple[NetworkSpec, Weights]],
     X: NDArray[Any],
-    devices: int | str | None = None,
+    devices: int | str | None,
 ) -> NDArray[np.float32]:
     """Compute the features before the logits, of shape (n_samples, n_features)."""
     *before, (spec, weights) = parts

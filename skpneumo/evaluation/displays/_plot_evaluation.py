@@ -215,9 +215,9 @@ def draw_curves(
     det: "Axes | None",
     predictions: Predictions,
     found: dict[str, Estimate],
-    pos_label: Any = None,
+    pos_label: Any,
 ) -> None:
-    recall_name = recall_of(predictions.pos_label if pos_label is None else pos_label)
+    recall_name = recall_of(pos_label)
     positive, score = predictions.positive, predictions.score
     assert score is not None  # curves need scores
     # The AUC is written by us, because scikit-learn's has no interval.
