@@ -19,6 +19,7 @@ __all__ = ["section_html"]
 
 _DPI = 110
 _IMAGES_PER_OUTCOME = 4
+_METHOD = "occlusion"
 
 
 def section_html(
@@ -31,7 +32,6 @@ def section_html(
     threshold: float | None,
     target_name: str,
     truth: Sequence[str],
-    method: str = "occlusion",
     random_state: int = 0,
 ) -> str:
     """Explain predictions, and format verdict, measures and a gallery of maps.
@@ -54,8 +54,6 @@ def section_html(
         Name of the positive class.
     truth : sequence of str, length n_images
         Names of the true classes.
-    method : str, default="occlusion"
-        Method of the maps.
     random_state : int, default=0
         Seed of the report.
     """
@@ -65,7 +63,7 @@ def section_html(
         model,
         images,
         predictions,
-        method=method,
+        method=_METHOD,
         random_state=check_random_state(random_state),
         threshold=threshold,
     )
@@ -77,7 +75,7 @@ def section_html(
         [truth[row] for row in confident.rows],
     )
     display = HeatMapGalleryDisplay._of(
-        estimator, X, confident, maps[confident.rows], subject, method
+        estimator, X, confident, maps[confident.rows], subject, _METHOD
     )
     with drawing():
         n_rows = sum(count > 0 for count in display.counts.values())
@@ -86,7 +84,7 @@ def section_html(
         gallery = svg(
             figure,
             "explanation",
-            f"Evidence for and against the class, by {method}",
+            f"Evidence for and against the class, by {_METHOD}",
             "The most confident predictions of each outcome. Evidence for the class is "
             "vermillion, evidence against it blue; all maps have the same scale.",
             wide=True,
