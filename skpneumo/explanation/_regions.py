@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "REGIONS",
     "attribution_shares",
-    "chest_field",
     "lung_field",
     "region_codes",
     "require_one_map_each",

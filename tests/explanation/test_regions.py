@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from skpneumo import ImageLoader
+from skpneumo._lung_field import chest_field
 from skpneumo.explanation import attribution_shares, lung_field
-from skpneumo.explanation._regions import REGIONS, chest_field, region_codes
+from skpneumo.explanation._regions import REGIONS, region_codes
 
 
 def test_opacities_lie_in_the_chest_and_nearly_always_in_the_lungs(tested):
