@@ -14,7 +14,7 @@ from sklearn.utils import (
     column_or_1d,
 )
 
-from skpneumo._missing_labels import label_entries, refuse_missing_labels
+from skpneumo._missing_labels import label_entries, refuse_missing_or_mixed_labels
 from skpneumo._paths import check_paths, filenames_of
 from skpneumo._patients import patients_of
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
@@ -266,14 +266,7 @@ def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
             f"{name} is empty, so there are no images to evaluate. Check the folder, the split or "
             "the mask that selects the images."
         )
-    refuse_missing_labels(entries, name)
-    is_text = np.array([isinstance(each, str) for each in entries])
-    if is_text.any() and not is_text.all():
-        text, number = entries[is_text][0], entries[~is_text][0]
-        raise ValueError(
-            f"{name} has labels that are text, such as {text!r}, and others that are not, such as "
-            f"{number!r}, which are never equal. Convert all labels to text, or all to numbers."
-        )
+    refuse_missing_or_mixed_labels(entries, name)
     return np.array(entries.tolist())
 
 

@@ -22,7 +22,7 @@ from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_is_array, is_stream
 from skpneumo._interpolation import find_sources
 from skpneumo._machine import require_memory
-from skpneumo._missing_labels import refuse_missing_labels
+from skpneumo._missing_labels import refuse_missing_or_mixed_labels
 from skpneumo._paths import check_is_no_query, check_paths
 from skpneumo._patients import UnknownPatient, find_patients
 from skpneumo._random import check_random_state
@@ -355,7 +355,7 @@ def _patients_between(
 def _check_no_missing_labels(y: Any) -> None:
     if y is None:
         raise ValueError("ImageResampler requires y to be passed, but the target y is None.")
-    refuse_missing_labels(y)
+    refuse_missing_or_mixed_labels(y)
 
 
 def _too_few_neighbors(sampler: Any, y: NDArray[Any]) -> ValueError:

@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
-from skpneumo._missing_labels import refuse_missing_labels
+from skpneumo._missing_labels import refuse_missing_or_mixed_labels
 from skpneumo._paths import carried_patients, check_paths, filenames_of
 from skpneumo._patients import patients_of
 from skpneumo._random import check_random_state
@@ -305,7 +305,7 @@ def _patients_of(X: Any, groups: ArrayLike | None) -> NDArray[Any]:
 
 
 def _check_labels(y: Any, n_samples: int) -> NDArray[Any]:
-    refuse_missing_labels(y)
+    refuse_missing_or_mixed_labels(y)
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)
     labels = column_or_1d(y)

@@ -469,6 +469,14 @@ def test_a_missing_label_among_text_is_no_class():
         choose_operating_point(y, X[:, 0], recall=0.9)
 
 
+def test_numbers_among_text_are_no_classes():
+    y = ["PNEUMONIA", 0] * 100
+    with pytest.raises(ValueError, match="y_true has labels that are text, such as 'PNEUMONIA'"):
+        choose_operating_point(y, np.arange(200.0), recall=0.9)
+    with pytest.raises(ValueError, match="y has labels that are text, such as 'PNEUMONIA'"):
+        RecallFloorClassifier(LogisticRegression()).fit(np.arange(200.0)[:, None], y)
+
+
 def test_an_iterator_is_refused_with_the_remedy():
     for classifier in (
         RecallFloorClassifier(LogisticRegression()),

@@ -164,8 +164,24 @@ def test_arrays_and_rows_pass(fine):
         (pd.Series(["a", pd.NA]).astype(str), "NaN or None in 1 of 2 labels"),
         ([["a"], [np.nan]], "NaN or None in 1 of 2 labels, the first, nan, in row 1"),
         (pd.DataFrame({"label": ["a", None]}), "NaN or None in 1 of 2 labels"),
+        (["a", 1, "1"], "are text, such as 'a', and others that are not, such as 1"),
+        (np.array([0, "0", 1], dtype=object), "Convert all labels to text, or all to numbers"),
     ],
 )
 def test_other_objects_than_labels_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         check_labels(labels)
+
+
+def test_labels_of_a_type_unknown_to_scikit_learn_are_refused_with_the_remedy():
+    labels = np.array(["a", "b"], dtype=np.dtypes.StringDType())
+    with pytest.raises(TypeError, match=r"StringDType.*Pass y\.astype\(object\)"):
+        check_labels(labels)
+    check_labels(labels.astype(object))
+
+
+@pytest.mark.parametrize(
+    "labels", [["a", np.str_("b")], [True, 0], [1, np.float64(0)], pd.Categorical(["b", "a"])]
+)
+def test_labels_of_one_kind_pass(labels):
+    check_labels(labels)

@@ -120,6 +120,11 @@ NAMES = ["a.jpeg", "b.jpeg", "c.jpeg", "d.jpeg", "e.jpeg"]
 TARGET = [0, 1, 1, 1, 0]
 
 
+def test_numbers_among_text_are_no_labels():
+    with pytest.raises(ValueError, match="are text, such as '0', and others that are not"):
+        ImageResampler().fit_resample(NAMES, ["0", 1, 1, 1, 0])
+
+
 @pytest.mark.parametrize(
     "X",
     [

@@ -216,6 +216,7 @@ def test_groups_that_mix_classes_may_leave_a_fold_without_one():
         ([0, 1], "there are 2 labels"),
         ([0.0, np.nan, 1.0, 1.0], "NaN"),
         (["a", np.nan, "b", "b"], "NaN or None in 1 of 4 labels, the first, nan, in row 1"),
+        (["a", 0, "b", "b"], "are text, such as 'a', and others that are not, such as 0"),
         ([0.1, 0.2, 0.3, 0.4], "Unknown label type"),
     ],
 )

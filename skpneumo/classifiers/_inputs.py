@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._images import check_is_array, is_stream, misplaced_channels
 from skpneumo._messages import by_interface
-from skpneumo._missing_labels import refuse_missing_labels
+from skpneumo._missing_labels import refuse_missing_or_mixed_labels
 from skpneumo._pixel_values import (
     MORE_BITS,
     UINT8,
@@ -31,14 +31,16 @@ _TWO_LEVELS = (
 
 
 def check_labels(y: Any, name: str = "y") -> None:
-    """Refuse labels that are one-hot encoded or missing, with a remedy.
+    """Refuse labels that are one-hot encoded, missing or mixed, with a remedy.
 
     Raises
     ------
     ValueError
         If they are; the first row with a missing label is named.
+    TypeError
+        If scikit-learn does not know their type.
     """
-    refuse_missing_labels(y, name)
+    refuse_missing_or_mixed_labels(y, name)
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
         one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
