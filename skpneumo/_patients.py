@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.utils import column_or_1d
 
+from skpneumo._missing_labels import label_entries
 from skpneumo._paths import carried_patients, check_paths, filenames_of
 from skpneumo._typing import ArrayLike
 from skpneumo._warning_lines import users_stacklevel
@@ -161,7 +162,7 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If an id is missing (None, NaN or empty), or their number is not ``n_samples``.
+        If an id is missing (None, NaN, masked or empty), or their number is not ``n_samples``.
     TypeError
         If the ids have several types, such as 7 and "7".
 
@@ -180,6 +181,8 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
     if not hasattr(groups, "shape"):
         # NumPy would convert a missing id among text to "nan" or "None".
         groups = np.fromiter(groups, dtype=object)  # type: ignore[arg-type]
+    elif np.ma.is_masked(groups):
+        groups = label_entries(groups)
     ids: NDArray[Any] = column_or_1d(groups)
     if len(ids) != n_samples:
         raise ValueError(
@@ -193,8 +196,8 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
         rows = ", ".join(str(row) for row in missing[:_MOST_NAMED])
         raise ValueError(
             f"The patient of {len(missing)} of {n_samples} samples is missing: groups has "
-            f"{ids[missing[0]]!r} in row {rows}{more}. Give each patient an id of their own, or "
-            "drop these samples."
+            f"{ids[missing[:1]].tolist()[0]!r} in row {rows}{more}. Give each patient an id of "
+            "their own, or drop these samples."
         )
     if ids.dtype == object and not _sortable(ids):
         types = sorted({type(each).__name__ for each in ids})

@@ -619,11 +619,17 @@ def test_range_says_that_each_sample_is_a_patient(n):
         pd.Series(["a", None, "b"], dtype="category"),
         pd.Series([1, None, 2], dtype="Int64"),
         pd.to_datetime(pd.Series(["2020-01-01", None, "2020-01-02"])),
+        np.ma.array(["a", "hidden", "b"], mask=[False, True, False]),
     ],
 )
 def test_missing_ids_are_named(groups):
     with pytest.raises(ValueError, match=r"patient of 1 of 3 .* in row 1\. Give each"):
         check_groups(groups, 3)
+
+
+def test_a_missing_id_is_shown_without_its_numpy_type():
+    with pytest.raises(ValueError, match="groups has nan in row 1"):
+        check_groups(np.array([1, np.nan, 2]), 3)
 
 
 def test_five_missing_ids_are_named_at_most():
