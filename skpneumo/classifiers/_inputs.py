@@ -115,6 +115,8 @@ class ImageInputMixin(DocumentationLinks):
             raise
         with_labels = isinstance(checked, tuple)
         X = checked[0] if with_labels else checked
+        if X.dtype == np.longdouble:
+            X = X.astype(np.float64)  # backends have no wider type
         if X.ndim == 2:
             X = X.reshape(len(X), *self._strip_shape(X.shape[1]))
         else:

@@ -335,7 +335,7 @@ def test_labels_of_any_container(small, images, labels, fitted):
 
 def test_uint8_and_wider_integers_are_predicted_alike(fitted, images):
     expected = fitted.predict_proba(images)
-    for dtype in (np.int64, np.float32, np.float64):
+    for dtype in (np.int64, np.float32, np.float64, np.longdouble):
         np.testing.assert_array_equal(fitted.predict_proba(images.astype(dtype)), expected)
 
 
