@@ -70,6 +70,20 @@ class ImageAudit:
         Thumbnails, black for unreadable files.
     date : str
         Date of the audit.
+
+    Examples
+    --------
+    >>> from skpneumo import audit_images
+    >>> audit = audit_images(
+    ...     ["IM-0001-0001.jpeg", "person7_virus_1.jpeg", "person7_virus_2.jpeg"],
+    ...     y=["NORMAL", "PNEUMONIA", "PNEUMONIA"], split=["train", "train", "test"],
+    ...     open_files=False)
+    >>> audit.findings[["kind", "n_files"]]
+                        kind  n_files
+    0  patient_across_splits        2
+    1     single_class_split        1
+    >>> audit.frame["patient"].tolist()
+    ['normal-IM-0001', 'virus-7', 'virus-7']
     """
 
     frame: pd.DataFrame

@@ -107,6 +107,21 @@ class AugmentationParams(NamedTuple):
         two boxes (top, left, height and width as shares of the sides, and grey level as a share
         of white, below 0 for the mean of the image); and two marks (number of the tile, row and
         column of its centre as shares, scale, 1 or 0 for whether it is present, and grey level).
+
+    See Also
+    --------
+    ImageAugmenter.sample_params : Samples them.
+    augment : Applies them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.augmentation import ImageAugmenter
+    >>> augmenter = ImageAugmenter(brightness=0.2)
+    >>> params = augmenter.sample_params(5, (64, 64), np.random.default_rng(0))
+    >>> brightness = params.intensity[:, 0]
+    >>> bool((brightness >= 0.8).all() and (brightness <= 1.2).all())
+    True
     """
 
     affine: NDArray[np.float32]

@@ -52,11 +52,44 @@ class OutlierImageWarning(UserWarning):
     """Warning that some images are unlike the training images.
 
     Predictions for them mean nothing.
+
+    Examples
+    --------
+    Look at the images that it names, or let :class:`InputGate` return NaN for them:
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skpneumo.decision import InputGate, OutlierImageWarning
+    >>> X, y = np.random.default_rng(0).normal(size=(100, 3)), np.repeat([0, 1], 50)
+    >>> gate = InputGate(GaussianNB(), false_alarm_rate=0.1).fit(X, y, groups=range(100))
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", OutlierImageWarning)
+    ...     predicted = gate.predict([[9, 9, 9]])
+    >>> gate.set_params(on_outlier="nan").predict([[9, 9, 9]])
+    array([nan])
     """
 
 
 class FewPatientsWarning(UserWarning):
-    """Warning that there are too few patients to support the false alarm rate asked for."""
+    """Warning that there are too few patients to support the false alarm rate asked for.
+
+    Examples
+    --------
+    The attribute ``false_alarm_rate_`` has the rate that they support:
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skpneumo.decision import InputGate, FewPatientsWarning
+    >>> X, y = np.random.default_rng(0).normal(size=(100, 3)), np.repeat([0, 1], 50)
+    >>> gate = InputGate(GaussianNB(), false_alarm_rate=0.001)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", FewPatientsWarning)
+    ...     rate = gate.fit(X, y, groups=range(100)).false_alarm_rate_
+    >>> rate > 0.001
+    True
+    """
 
 
 class OutlierImageError(ValueError):
@@ -66,6 +99,20 @@ class OutlierImageError(ValueError):
     ----------
     reasons : ndarray of str, shape (n_images,)
         Why each image is withheld; empty for images that pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skpneumo.decision import InputGate, OutlierImageError
+    >>> X, y = np.random.default_rng(0).normal(size=(100, 3)), np.repeat([0, 1], 50)
+    >>> gate = InputGate(GaussianNB(), on_outlier="raise", false_alarm_rate=0.1)
+    >>> gate = gate.fit(X, y, groups=range(100))
+    >>> try:
+    ...     gate.predict([[0, 0, 0], [9, 9, 9]])
+    ... except OutlierImageError as error:
+    ...     np.flatnonzero(error.reasons)
+    array([1])
     """
 
     def __init__(self, message: str, reasons: NDArray[np.object_]) -> None:

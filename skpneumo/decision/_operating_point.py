@@ -82,6 +82,18 @@ class OperatingPoint:
         Share of all patients referred, in the sample.
     n_positive, n_negative, n_patients : int
         Number of pneumonia patients, normal patients and all patients in the sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skpneumo.decision import choose_operating_point
+    >>> y, score = np.repeat([0, 1], 100), np.linspace(0, 1, 200)
+    >>> point = choose_operating_point(y, score, recall=0.9)
+    >>> point.recall >= point.recall_bound >= 0.9, point.n_patients
+    (True, 200)
+    >>> predicted = (score >= point.threshold).astype(int)
+    >>> float(predicted[y == 1].mean()) == point.recall
+    True
     """
 
     threshold: float

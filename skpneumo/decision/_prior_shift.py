@@ -48,7 +48,28 @@ _SIGNIFICANT = 0.01
 
 
 class AcquisitionShiftWarning(UserWarning):
-    """Warning that another prevalence does not, or may not, explain the scores of new images."""
+    """Warning that another prevalence does not, or may not, explain the scores of new images.
+
+    Examples
+    --------
+    Do not use the probabilities then: find out first how the new images differ, for example with
+    :func:`~skpneumo.audit_images`.
+
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skpneumo.decision import AcquisitionShiftWarning, PriorShiftClassifier
+    >>> y = np.repeat([0, 1], 50)
+    >>> X = np.random.default_rng(0).normal(y)[:, np.newaxis]
+    >>> model = PriorShiftClassifier(GaussianNB(), cv=5).fit(X, y, groups=range(100))
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", AcquisitionShiftWarning)
+    ...     try:
+    ...         model.adapt(X + 5, groups=range(100))
+    ...     except AcquisitionShiftWarning as warning:
+    ...         print(warning)
+    At no prevalence are the scores of the new images a mixture of those of the two classes ...
+    """
 
 
 class PriorShiftClassifier(

@@ -16,7 +16,21 @@ _FEWEST_IMAGES = 5
 
 
 class DominantPatientWarning(UserWarning):
-    """Warning that one patient has most of the images."""
+    """Warning that one patient has most of the images.
+
+    Examples
+    --------
+    The column ``n_effective`` says how few patients the evaluation is worth:
+
+    >>> import warnings
+    >>> from skpneumo.evaluation import DominantPatientWarning, evaluate_predictions
+    >>> y, patients = [0, 0, 1, 1, 1, 1, 1, 1], [1, 2, 3, 3, 3, 3, 3, 4]
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", DominantPatientWarning)
+    ...     frame = evaluate_predictions(y, y_pred=y, groups=patients).set_index("metric")
+    >>> frame.loc["recall", ["n", "n_patients", "n_effective"]].astype(float).round(1).to_list()
+    [6.0, 2.0, 1.4]
+    """
 
 
 def warn_of_dominant_patient(predictions: Predictions) -> None:

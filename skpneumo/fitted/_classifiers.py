@@ -23,6 +23,17 @@ class InnerClassifier(NamedTuple):
     weight : float or None
         Its weight in the averaged prediction; all weights add up to 1. None if the classifiers are
         not averaged, as in stacking.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skpneumo import make_pipeline
+    >>> from skpneumo.fitted import classifiers_of
+    >>> model = make_pipeline(StandardScaler(), GaussianNB()).fit([[0.0], [1.0]], [0, 1])
+    >>> classifier, transformers, weight = classifiers_of(model)[0]
+    >>> classifier, transformers, weight
+    (GaussianNB(), (StandardScaler(),), 1.0)
     """
 
     classifier: Any

@@ -14,6 +14,20 @@ class InnerGate(NamedTuple):
         Withholds predictions for images unlike the training images.
     transformers : tuple of fitted transformers
         The transformers before it, in order.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skpneumo import make_pipeline
+    >>> from skpneumo.decision import InputGate
+    >>> from skpneumo.fitted import gate_of
+    >>> X, y = [[0.0], [0.1], [1.0], [1.1]], [0, 0, 1, 1]
+    >>> gated = InputGate(GaussianNB(), false_alarm_rate=0.5)
+    >>> model = make_pipeline(StandardScaler(), gated).fit(X, y, inputgate__groups=range(4))
+    >>> gate, transformers = gate_of(model)
+    >>> gate.on_outlier, transformers
+    ('warn', (StandardScaler(),))
     """
 
     gate: Any

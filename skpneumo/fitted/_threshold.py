@@ -26,6 +26,14 @@ class DecisionThreshold:
         The estimator that chose the threshold or has it as a parameter, such as a
         :class:`~skpneumo.RecallFloorClassifier`. None if there is none: the classifier predicts
         the more probable class.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skpneumo.fitted import threshold_of
+    >>> threshold = threshold_of(GaussianNB().fit([[0.0], [1.0]], ["NORMAL", "PNEUMONIA"]))
+    >>> threshold.value, threshold.pos_label, threshold.response, threshold.chosen_by
+    (0.5, 'PNEUMONIA', 'predict_proba', None)
     """
 
     value: float

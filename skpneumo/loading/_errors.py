@@ -63,6 +63,24 @@ class MissingImagesError(UnreadableImagesError, FileNotFoundError):
     ----------
     failures : mapping of str to Exception
         A :class:`FileNotFoundError` for each missing path.
+
+    Attributes
+    ----------
+    failures : dict of str to Exception
+        As given.
+
+    See Also
+    --------
+    UnreadableImagesError : Raised instead if any file cannot be read for another reason.
+
+    Examples
+    --------
+    >>> from skpneumo.loading import ImageLoader, MissingImagesError
+    >>> try:
+    ...     ImageLoader().transform(["moved.jpeg", "deleted.png"])
+    ... except MissingImagesError as error:
+    ...     list(error.failures)
+    ['moved.jpeg', 'deleted.png']
     """
 
 

@@ -24,6 +24,19 @@ class DecodeCacheError(OSError):
     """A decode cache cannot be opened, read or written.
 
     The message names its folder and the remedy.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skpneumo.loading import DecodeCache, DecodeCacheError
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "notes.txt").write_text("This folder is for something else.")
+    ...     try:
+    ...         DecodeCache(folder).clear()
+    ...     except DecodeCacheError as error:
+    ...         print(error)
+    The folder '...' is not a decode cache: it contains notes.txt. Name an empty or a new folder.
     """
 
 

@@ -25,6 +25,15 @@ class CacheInfo:
         ended or have written to it since.
     oldest : datetime or None
         When the oldest image was saved; None if there is none.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from skpneumo.loading import DecodeCache
+    >>> with TemporaryDirectory() as folder:
+    ...     info = DecodeCache(folder, max_bytes=2**24).info()
+    >>> info.entries, info.max_bytes, info.oldest is None
+    (0, 16777216, True)
     """
 
     entries: int
