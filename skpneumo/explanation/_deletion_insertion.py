@@ -28,6 +28,19 @@ class DeletionInsertion:
     deletion, insertion : ndarray of shape (n_images, n_steps + 1)
         Probability of the target if this share of the pixels, the most important first, is hidden,
         or if only this share is shown.
+
+    Examples
+    --------
+    The probability of this image falls as its pixels are hidden:
+
+    >>> import numpy as np
+    >>> from skpneumo.explanation import DeletionInsertion
+    >>> curves = DeletionInsertion(
+    ...     shares=np.array([0.0, 0.5, 1.0]),
+    ...     deletion=np.array([[0.9, 0.2, 0.1]]),
+    ...     insertion=np.array([[0.1, 0.8, 0.9]]))
+    >>> curves.deletion_area.round(2), curves.insertion_area.round(2)
+    (array([0.35]), array([0.65]))
     """
 
     shares: NDArray[np.float64]
@@ -116,7 +129,7 @@ def deletion_insertion(
     ((3, 17), (3,))
     """
     model, images = split_at_images(estimator, X)
-    maps = np.asarray(maps)
+    maps = np.asarray(maps, dtype=float)  # neither bool nor unsigned numbers have a negative
     require_one_map_each(maps, images)
     columns = target_columns(model, images, target)
     hidden = hidden_images(images, fill)

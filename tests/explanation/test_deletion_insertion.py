@@ -72,3 +72,16 @@ def test_lists_are_accepted(small, noise):
     assert np.array_equal(
         given.deletion, deletion_insertion(classifier, noise, maps, n_steps=2).deletion
     )
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8])
+def test_maps_of_types_without_negative_numbers_are_ordered_as_others(dtype, small, noise):
+    """A mask, such as that of the lungs, and an image of grey levels."""
+    classifier = small(precision="float32")
+    maps = np.zeros(noise.shape[:3])
+    maps[:, :4] = 1
+    found, expected = (
+        deletion_insertion(classifier, noise, each, n_steps=4)
+        for each in (maps.astype(dtype), maps)
+    )
+    assert np.array_equal(found.deletion, expected.deletion)
