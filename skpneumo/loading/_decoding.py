@@ -124,12 +124,12 @@ def decode_whole(path: str) -> DecodedImage:
         )
 
 
-def image_size(path: str) -> tuple[int, int]:
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Read the size of an image without decoding it.
 
     Parameters
     ----------
-    path : str
+    path : str or path-like
         A JPEG, PNG, TIFF or DICOM file.
 
     Returns
@@ -155,7 +155,7 @@ def image_size(path: str) -> tuple[int, int]:
     >>> height <= width
     True
     """
-    with _open_regular_file(path) as file:
+    with _open_regular_file(os.fspath(path)) as file:
         start = file.read(DICOM_START)
         file.seek(0)
         if is_dicom(start):

@@ -4,6 +4,7 @@ import os
 import pickle
 import struct
 import zlib
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import joblib
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, TiffImagePlugin
 
-from skpneumo.loading import ImageLoader, MissingImagesError, UnreadableImagesError
+from skpneumo.loading import ImageLoader, MissingImagesError, UnreadableImagesError, image_size
 from skpneumo.loading._pillow import MAX_PIXELS
 
 
@@ -106,6 +107,12 @@ def test_only_missing_files_are_a_file_not_found_error(tmp_path, monkeypatch):
         ImageLoader().transform(["x-ray.jpeg"])
     assert isinstance(caught.value, MissingImagesError)
     assert isinstance(caught.value.failures["x-ray.jpeg"], FileNotFoundError)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_the_size_of_a_missing_file_is_an_error_of_that_file(kind, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        image_size(kind(tmp_path / "gone.png"))
 
 
 def test_many_failures_are_counted_and_ten_are_named(tmp_path):
