@@ -24,8 +24,8 @@ The modules of the package are the stages of one flow::
     recipes        whole pipelines by name
     serving        a local page and a REST interface over a saved model
 
-No stage imports a later one. Public names are imported on first use, so importing ``skpneumo``
-does not import Keras, matplotlib or scikit-learn.
+No stage imports a later one. Public names and stages are imported on first use, so importing
+``skpneumo`` does not import Keras, matplotlib or scikit-learn.
 """
 
 from skpneumo._early_interrupt import end_silently_if_command

@@ -91,7 +91,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 STAGE_OF_NAME = {
     alias.name: node.module
     for node in ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8")).body
-    if isinstance(node, ast.ImportFrom)
+    if isinstance(node, ast.ImportFrom) and node.module
     for alias in node.names
 }
 
@@ -431,12 +431,20 @@ def test_recipes_without_a_network_are_made_without_keras():
     assert modules_loaded_by(statement, ["keras", "tensorflow", "matplotlib"]) == []
 
 
-@pytest.mark.parametrize("name", skpneumo.__all__)
+@pytest.mark.parametrize("name", sorted(STAGE_OF_NAME))
 def test_public_names_resolve_and_are_declared_by_their_stage(name):
     stage = import_module(f"skpneumo.{STAGE_OF_NAME[name]}")
     assert name in stage.__all__
     assert getattr(skpneumo, name) is getattr(stage, name)
     assert name in dir(skpneumo)
+
+
+def test_stages_are_attributes_of_the_package():
+    """As `sklearn.linear_model` after `import sklearn`."""
+    stages = {stage for stage in BUILT if stage != "cli" and stage[0] != "_"}
+    assert stages | set(STAGE_OF_NAME) == set(skpneumo.__all__)
+    statement = "import skpneumo; " + "; ".join(f"skpneumo.{stage}" for stage in stages)
+    assert modules_loaded_by(statement, ["keras", "tensorflow", "matplotlib"]) == []
 
 
 @pytest.mark.parametrize(
@@ -475,9 +483,9 @@ def test_every_stage_declares_its_public_names(stage):
 
 def needed_sections(thing: Any) -> set[str]:
     if inspect.isclass(thing) and issubclass(thing, Exception):
-        return set()
+        return {"Examples"}
     if is_dataclass(thing) or (inspect.isclass(thing) and issubclass(thing, tuple)):
-        return {"Attributes"}  # a result: it is read, not made
+        return {"Attributes", "Examples"}  # a result: it is read, not made
     signature = inspect.signature(thing)
     returns = inspect.isfunction(thing) and signature.return_annotation not in (None, "None")
     return (

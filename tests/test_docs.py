@@ -27,11 +27,17 @@ def pages():
     return module
 
 
+# Without the stages.
+PUBLIC = [
+    each for each in skpneumo.__all__ if importlib.util.find_spec(f"skpneumo.{each}") is None
+]
+
+
 def stage_of(name):
     return getattr(skpneumo, name).__module__.split(".")[1]
 
 
-@pytest.mark.parametrize("name", skpneumo.__all__)
+@pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_has_a_docstring(name):
     stage = importlib.import_module(f"skpneumo.{stage_of(name)}")
     assert name in stage.__all__

@@ -5,6 +5,7 @@ what they have not run by now is run here.
 """
 
 import importlib
+import importlib.util
 import json
 import os
 import re
@@ -22,6 +23,10 @@ import skpneumo
 from skpneumo._page_style import lists_on_phones
 
 ROOT = Path(__file__).parents[1]
+# Without the stages.
+PUBLIC = [
+    each for each in skpneumo.__all__ if importlib.util.find_spec(f"skpneumo.{each}") is None
+]
 pytestmark = pytest.mark.slow
 
 
@@ -112,7 +117,7 @@ def test_a_broken_link_is_found(tmp_path):
 
 
 def test_every_public_name_has_its_entry(site):
-    for name in skpneumo.__all__:
+    for name in PUBLIC:
         stage = stage_of(name)
         page = (site / "api" / stage / "index.html").read_text(encoding="utf-8")
         assert f'id="skpneumo.{stage}.{name}"' in page
@@ -120,7 +125,7 @@ def test_every_public_name_has_its_entry(site):
 
 def test_every_public_name_has_an_example(site):
     gallery = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "examples").glob("*.py"))
-    for name in skpneumo.__all__:
+    for name in PUBLIC:
         doc = getattr(importlib.import_module(f"skpneumo.{stage_of(name)}"), name).__doc__
         assert ">>>" in doc or re.search(rf"\b{name}\b", gallery), name
 
