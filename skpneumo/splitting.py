@@ -94,8 +94,8 @@ class PatientKFold(StratifiedGroupKFold):
         X : array-like of shape (n_samples,) or (n_samples, 1), DataFrame, or images
             Paths; a frame with the columns ``path`` and ``patient``; or images that carry their
             file names and patients. With ``groups``, any data.
-        y : array-like of shape (n_samples,)
-            Class labels, whose proportions are about the same in all folds.
+        y : array-like of shape (n_samples,), default=None
+            Class labels, which are needed; their proportions are about the same in all folds.
         groups : array-like of shape (n_samples,), default=None
             The patient of each row. None uses the patients that ``X`` carries, or reads them from
             its file names.
@@ -114,6 +114,13 @@ class PatientKFold(StratifiedGroupKFold):
             ``groups`` is missing.
         TypeError
             If ``X`` has neither patients nor file names, and ``groups`` is None.
+
+        Warns
+        -----
+        UnknownPatientsWarning
+            If neither ``groups`` nor ``X`` identifies the patients.
+        UserWarning
+            If a fold has no image of a class, because patients have images of several classes.
         """
         if y is None:
             raise ValueError(
@@ -196,6 +203,13 @@ def patient_train_test_split(
         None, or an entry of ``groups`` is missing.
     TypeError
         If ``X`` has neither patients nor file names, and ``groups`` is None.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``X`` identifies the patients.
+    UserWarning
+        If a part has no image of a class, because patients have images of several classes.
 
     See Also
     --------

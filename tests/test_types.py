@@ -1,9 +1,11 @@
-"""The public surface has types that are complete, strict and short to read."""
+"""The public surface has types that are complete, strict, short to read and documented."""
 
 import importlib
 import inspect
+import re
 import subprocess
 import sys
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
@@ -138,3 +140,60 @@ def test_sequences_of_numbers_are_said_to_be_such():
     }.items():
         for name in names:
             assert "Sequence[int]" in str(inspect.signature(function).parameters[name].annotation)
+
+
+PARAMETERS = re.compile(r"^Parameters\n-+\n(.*?)(?:^\w[\w ]+\n---|\Z)", re.MULTILINE | re.DOTALL)
+OTHER_WORDS = {"10 GiB": "10737418240"}  # defaults that are documented in another unit
+NOT_OURS = ("ImageArray.", "AugmentationLayer.")  # NumPy and Keras document their methods
+
+
+def documented_parameters(docstring):
+    """The type of each parameter, by its name, in the order of a docstring."""
+    text = inspect.cleandoc(docstring or "").replace("\\\n", "")
+    (section,) = PARAMETERS.findall(text) or [""]
+    entries = re.findall(r"^(\S.*?)(?: : (.*))?$", section, re.MULTILINE)
+    return {name.strip().lstrip("*"): kind for names, kind in entries for name in names.split(",")}
+
+
+def documented_functions():
+    """Public functions with the docstring of their parameters, which a class has for __init__."""
+    for name, function in public_functions():
+        owner, _, method = name.rpartition(".")
+        if any(f".{each}" in name for each in NOT_OURS) and method not in ("__init__", "carrying"):
+            continue
+        if method != "__init__":
+            yield name, function, function.__doc__
+            continue
+        module, _, cls = owner.rpartition(".")
+        cls = getattr(importlib.import_module(module), cls)
+        if not is_dataclass(cls) and not issubclass(cls, Exception | tuple):  # read, not made
+            yield name, function, cls.__doc__
+
+
+def test_docstrings_have_the_parameters_of_the_signature_in_its_order():
+    faults = {}
+    for name, function, docstring in documented_functions():
+        found = documented_parameters(docstring)
+        own = [each for each, kind in found.items() if kind != "object"]  # not "as in" another
+        parameters = list(inspect.signature(function).parameters)
+        parameters = [each for each in parameters if each not in ("self", "cls")]
+        if sorted(found) != sorted(parameters) or own != [p for p in parameters if p in own]:
+            faults[name] = (parameters, list(found))
+    assert not faults
+
+
+def test_docstrings_have_the_type_and_default_of_each_parameter():
+    faults = []
+    for name, function, docstring in documented_functions():
+        found = documented_parameters(docstring)
+        for parameter in inspect.signature(function).parameters.values():
+            kind = found.get(parameter.name, "object")
+            default = re.search(r"default=(.*)", kind)
+            said = default and OTHER_WORDS.get(default[1], default[1].replace('"', "'"))
+            has_default = parameter.default is not parameter.empty and kind != "object"
+            right = said is not None and (
+                said == repr(parameter.default) or eval(said) == parameter.default
+            )
+            if not kind or has_default is not (said is not None) or (said and not right):
+                faults.append(f"{name}({parameter.name}={parameter.default!r}): {kind!r}")
+    assert not faults

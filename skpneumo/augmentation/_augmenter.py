@@ -279,7 +279,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
         return any(getattr(self, name) for name in _DETAIL)
 
     @property
-    def covers(self) -> bool:
+    def has_covers(self) -> bool:
         """Whether any parameter covers parts of images."""
         return bool(self.erasing or self.marks)
 
@@ -389,7 +389,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
             "geometry": self.has_geometry,
             "intensity": self.has_intensity,
             "detail": self.has_detail,
-            "covers": self.covers,
+            "covers": self.has_covers,
             "fill_mode": self.fill_mode,
             "fill_value": black + (white - black) * float(self.fill_value) / 255,
             "value_range": (black, white),
@@ -519,7 +519,7 @@ class ImageAugmenter(DocumentationLinks, SamplerMixin, BaseEstimator):
             float(self.fill_value),
             (0.0, 255.0),
             detail=self.has_detail,
-            covers=self.covers,
+            covers=self.has_covers,
             to_uint8=True,
         )
         for start in range(0, len(images), _BATCH_SIZE):

@@ -146,7 +146,9 @@ class BaseNetworkClassifier(
         UnknownPatientsWarning
             If images are held out for inner validation and their patients are unknown.
         UserWarning
-            If patients of ``X_val`` are also in ``X``.
+            If patients of ``X_val`` are also in ``X``, the initial weights were trained on images
+            of ``X``, batches cannot be split evenly over the devices, or parameters have no effect
+            because the backbone stays frozen.
         """
         continued = self.warm_start and hasattr(self, "weights_")
         check_validation_images(X, X_val, y_val)
@@ -229,6 +231,14 @@ class BaseNetworkClassifier(
         -------
         proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``; each row sums to 1.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the classifier has not been fitted.
+        ValueError
+            If ``X`` has another shape than in ``fit``, contains paths or NaN, or its values cannot
+            be the same kind of pixels.
         """
         check_is_fitted(self)
         X = self._check_images(X)

@@ -334,6 +334,14 @@ class CNNClassifier(BaseNetworkClassifier):
         proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``; each row sums to 1.
 
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the classifier has not been fitted.
+        ValueError
+            If ``X`` has another shape than in ``fit``, contains paths or NaN, or its values cannot
+            be the same kind of pixels.
+
         Warns
         -----
         UserWarning

@@ -120,6 +120,6 @@ def _evidence(
     if shortcuts:
         with working("Looking for shortcuts"):
             found["shortcuts"] = explanation_report(
-                estimator, X, y, groups=groups, target=positive
+                estimator, X, y, groups=groups, pos_label=positive
             )
     return found

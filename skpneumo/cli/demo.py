@@ -306,7 +306,7 @@ def _save_figures(model: Any, train: "Bunch", test: "Bunch", out: Path) -> list[
         "samples.png": ImageGridDisplay.from_images(train.filenames, labels).figure_,
         "training.png": TrainingCurvesDisplay.from_estimator(model).figure_,
         "evaluation.png": plot_evaluation(
-            test.target, score, groups=test.groups, display_labels=tuple(names)
+            test.target, score, groups=test.groups, names=tuple(names)
         ),
         "threshold.png": ThresholdDisplay.from_predictions(
             truth, score, groups=test.groups, pos_label=names[1]

@@ -89,9 +89,11 @@ def make_chest_xray(
         have letters in the upper right corner, black sides, or a darker exposure, or come from
         another device, which compresses more and whose name is in the file. For testing methods
         that find shortcuts.
-    val_fraction, test_fraction : float, default=0.1 and 0.2
-        Shares of the patients in the splits val and test. A share of 0 leaves the split out; any
-        other split has at least one patient with and one without pneumonia.
+    val_fraction : float, default=0.1
+        Share of the patients in the split val. A share of 0 leaves the split out; any other split
+        has at least one patient with and one without pneumonia.
+    test_fraction : float, default=0.2
+        Share of the patients in the split test, likewise.
     labels : {"binary", "etiology"}, default="binary"
         The classes of the result, as in :func:`load_chest_xray`.
     random_state : int, RandomState instance or None, default=None

@@ -58,6 +58,17 @@ def compare(
         ``n_patients`` and ``interval``. ``frame.attrs["notes"]`` has sentences to print below the
         table.
 
+    Raises
+    ------
+    ValueError
+        If there are no images, the labels are not those of both estimators, lengths differ,
+        ``groups`` has missing values, or it is unclear which class is positive.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``X`` identifies the patients.
+
     See Also
     --------
     compare_predictions : Compares labels and scores.
@@ -124,7 +135,7 @@ def compare(
 
 
 def compare_predictions(
-    y: ArrayLike,
+    y_true: ArrayLike,
     y_score_a: ArrayLike | None = None,
     y_score_b: ArrayLike | None = None,
     *,
@@ -139,7 +150,7 @@ def compare_predictions(
 
     Parameters
     ----------
-    y : array-like of shape (n_images,)
+    y_true : array-like of shape (n_images,)
         True labels, of two classes.
     y_score_a, y_score_b : array-like of shape (n_images,), default=None
         Scores of the positive class.
@@ -153,13 +164,24 @@ def compare_predictions(
     pos_label : label, default=None
         The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label
         if that is the illness by its name.
-    confidence_level
-        As in :func:`compare`.
+    confidence_level : float, default=0.95
+        Confidence level of the two-sided intervals.
 
     Returns
     -------
     frame : pandas.DataFrame
         As from :func:`compare`.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to compare, labels are not binary, are missing or mix text with
+        numbers, or lengths differ.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``filenames`` identifies the patients.
 
     Examples
     --------
@@ -174,7 +196,9 @@ def compare_predictions(
     McNemar, exact: p = 0.031
     """
     a, b = (
-        Predictions.of(y, score, pred, groups=groups, filenames=filenames, pos_label=pos_label)
+        Predictions.of(
+            y_true, score, pred, groups=groups, filenames=filenames, pos_label=pos_label
+        )
         for score, pred in ((y_score_a, y_pred_a), (y_score_b, y_pred_b))
     )
     return _compare(a, b, confidence_level)

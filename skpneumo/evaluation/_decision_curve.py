@@ -25,10 +25,10 @@ def decision_curve(
     X: Any,
     y: ArrayLike,
     *,
-    prevalence: float | None = None,
-    threshold_probabilities: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     pos_label: Any = None,
+    prevalence: float | None = None,
+    threshold_probabilities: ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> "pd.DataFrame":
     r"""Compute the net benefit of a fitted classifier at each threshold probability.
@@ -48,16 +48,16 @@ def decision_curve(
         Input of the estimator.
     y : array-like of shape (n_images,)
         True labels.
-    prevalence : float, default=None
-        Share of positive images where the model will be used. None uses that of the sample, as if
-        it were known.
-    threshold_probabilities : array-like of shape (n_thresholds,), default=None
-        Values between 0 and 1; 0.01, 0.02, ..., 0.99 by default.
     groups : array-like of shape (n_images,), default=None
         The patient of each image; read from the file names by default.
     pos_label : label, default=None
         The positive class; by default the one that the estimator's threshold applies to, or else
         the illness by the names of the two.
+    prevalence : float, default=None
+        Share of positive images where the model will be used. None uses that of the sample, as if
+        it were known.
+    threshold_probabilities : array-like of shape (n_thresholds,), default=None
+        Values between 0 and 1; 0.01, 0.02, ..., 0.99 by default.
     confidence_level : float, default=0.95
         Confidence level of the two-sided intervals, each for one threshold probability.
 
@@ -75,6 +75,11 @@ def decision_curve(
     ValueError
         If there are no probabilities, all images are of one class, or a prevalence or threshold is
         not between 0 and 1.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``X`` identifies the patients.
 
     See Also
     --------
@@ -103,21 +108,21 @@ def decision_curve(
 
 
 def decision_curve_predictions(
-    y: ArrayLike,
+    y_true: ArrayLike,
     y_score: ArrayLike,
     *,
-    prevalence: float | None = None,
-    threshold_probabilities: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     filenames: Any = None,
     pos_label: Any = None,
+    prevalence: float | None = None,
+    threshold_probabilities: ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> "pd.DataFrame":
     """Compute the net benefit of probabilities at each threshold probability.
 
     Parameters
     ----------
-    y : array-like of shape (n_images,)
+    y_true : array-like of shape (n_images,)
         True labels, of two classes.
     y_score : array-like of shape (n_images,)
         Probabilities of the positive class.
@@ -126,13 +131,30 @@ def decision_curve_predictions(
         as one patient.
     filenames : array-like of paths, shape (n_images,), default=None
         The file of each image, to read its patient from.
-    prevalence, threshold_probabilities, pos_label, confidence_level
-        As in :func:`decision_curve`.
+    pos_label : label, default=None
+        The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater label
+        if that is the illness by its name.
+    prevalence : float, default=None
+        Share of positive images where the model will be used. None uses that of the sample.
+    threshold_probabilities : array-like of shape (n_thresholds,), default=None
+        Values between 0 and 1; 0.01, 0.02, ..., 0.99 by default.
+    confidence_level : float, default=0.95
+        Confidence level of the two-sided intervals, each for one threshold probability.
 
     Returns
     -------
     frame : pandas.DataFrame
         As from :func:`decision_curve`.
+
+    Raises
+    ------
+    ValueError
+        As by :func:`decision_curve`, and if labels are not binary or lengths differ.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``filenames`` identifies the patients.
 
     Examples
     --------
@@ -143,7 +165,7 @@ def decision_curve_predictions(
     [0.5, 0.0]
     """
     predictions = Predictions.of(
-        y, y_score, groups=groups, filenames=filenames, pos_label=pos_label, threshold=0.5
+        y_true, y_score, groups=groups, filenames=filenames, pos_label=pos_label, threshold=0.5
     )
     return _decision_curve(predictions, prevalence, threshold_probabilities, confidence_level)
 

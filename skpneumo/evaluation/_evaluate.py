@@ -118,8 +118,12 @@ def evaluate(
 
     Warns
     -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``X`` identifies the patients.
     DominantPatientWarning
         If one patient has most of the images, or most of those of a class.
+    UndefinedMetricWarning
+        If a metric is undefined.
 
     See Also
     --------
@@ -229,7 +233,7 @@ def evaluate(
 
 
 def evaluate_predictions(
-    y: ArrayLike,
+    y_true: ArrayLike,
     y_score: ArrayLike | None = None,
     y_pred: ArrayLike | None = None,
     *,
@@ -250,7 +254,7 @@ def evaluate_predictions(
 
     Parameters
     ----------
-    y : array-like of shape (n_images,)
+    y_true : array-like of shape (n_images,)
         True labels, of two classes.
     y_score : array-like of shape (n_images,), default=None
         Scores of the positive class. Without them there are only metrics of predicted labels.
@@ -266,10 +270,18 @@ def evaluate_predictions(
         if that is the illness by its name.
     threshold : float, default=None
         Scores from this value on count as positive; by default 0.5 for probabilities.
-    subgroups : "etiology", DataFrame, array-like of shape (n_images,) or None
+    subgroups : str, DataFrame, array-like or None, default="etiology"
+        As in :func:`evaluate`, except that there is no table ``X`` whose columns could be named.
+    prevalence, threshold_probability : float, default=None
         As in :func:`evaluate`.
-    prevalence, threshold_probability, confidence_level, n_resamples, n_bins, random_state
-        As in :func:`evaluate`.
+    confidence_level : float, default=0.95
+        Confidence level of the two-sided intervals.
+    n_resamples : int, default=2000
+        Number of bootstrap resamples of patients.
+    n_bins : int, default=10
+        Number of bins of the calibration error.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the bootstrap.
     withheld : array-like of bool, shape (n_images,), default=None
         Whether an input gate would have withheld each image; adds the row "withheld".
 
@@ -283,6 +295,15 @@ def evaluate_predictions(
     ValueError
         If labels are not binary, are missing or mix text with numbers, if lengths differ, or if
         both or none of ``y_pred`` and a usable ``threshold`` are given.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``filenames`` identifies the patients.
+    DominantPatientWarning
+        If one patient has most of the images, or most of those of a class.
+    UndefinedMetricWarning
+        If a metric is undefined.
 
     Examples
     --------
@@ -298,7 +319,7 @@ def evaluate_predictions(
     [1.0, 0.796, 1.0, 30.0, 15.0]
     """
     predictions = Predictions.of(
-        y,
+        y_true,
         y_score,
         y_pred,
         groups=groups,

@@ -42,6 +42,16 @@ class PersistentErrors:
         Two rows, for the images wrong in ``"any run"`` and in ``"every run"``: ``wrong_in``, the
         ``value`` of their share, ``low`` and ``high`` of its 95 % interval, ``n`` and
         ``n_patients``.
+
+    Examples
+    --------
+    >>> from skpneumo.evaluation import persistent_errors
+    >>> y_pred = [[0, 1], [0, 0], [0, 0], [1, 1]]  # a column for each run
+    >>> errors = persistent_errors([0, 0, 1, 1], y_pred, groups=range(4))
+    >>> errors.frame[["row", "label", "n_wrong"]]
+       row  label  n_wrong
+    0    2      1        2
+    1    0      0        1
     """
 
     frame: "pd.DataFrame"
@@ -70,7 +80,7 @@ class PersistentErrors:
 
 
 def persistent_errors(
-    y: ArrayLike,
+    y_true: ArrayLike,
     y_pred: ArrayLike | Sequence[Any],
     *,
     X: Any = None,
@@ -85,7 +95,7 @@ def persistent_errors(
 
     Parameters
     ----------
-    y : array-like of shape (n_images,)
+    y_true : array-like of shape (n_images,)
         True labels.
     y_pred : array-like of shape (n_images, n_runs), or list of fitted estimators
         Predicted labels, one column per run, or estimators that predict them from ``X``.
@@ -109,6 +119,11 @@ def persistent_errors(
         missing, or labels mix text with numbers.
     TypeError
         If estimators are passed without ``X``.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``X`` nor ``filenames`` identifies the patients.
 
     Notes
     -----
@@ -137,7 +152,7 @@ def persistent_errors(
     3        4         0      0.00
     4        5         4      0.00
     """
-    labels = check_labels(y)
+    labels = check_labels(y_true)
     predicted = _predictions_of_runs(y_pred, X)
     names = filenames_of(X) if filenames is None else check_paths(filenames)
     check_consistent_length(labels, predicted, names)

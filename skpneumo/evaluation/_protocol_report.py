@@ -16,7 +16,7 @@ from skpneumo.evaluation._protocol_sentences import explain
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ProtocolComparison"]
+__all__ = ["ProtocolComparison", "compared"]
 
 Influences = dict[tuple[str, str], NDArray[Any]]
 
@@ -40,50 +40,26 @@ class ProtocolComparison:
         into account which patients both protocols test.
     explanation : str
         What the differences mean, in sentences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skpneumo.evaluation import compare_protocols
+    >>> y = np.tile([0, 1], 20)
+    >>> X = np.random.default_rng(0).normal(y)[:, np.newaxis]
+    >>> comparison = compare_protocols(GaussianNB(), X, y, groups=range(40))
+    >>> comparison.frame["protocol"].unique().tolist()
+    ['patient-grouped CV', 'random split']
+    >>> comparison.differences[["first", "second"]].drop_duplicates().to_numpy().tolist()
+    [['patient-grouped CV', 'random split']]
+    >>> comparison.table().columns.tolist()
+    ['patient-grouped CV', 'random split']
     """
 
     frame: "pd.DataFrame"
     differences: "pd.DataFrame"
     explanation: str
-
-    @classmethod
-    def of(
-        cls,
-        rows: list[dict[str, Any]],
-        influences: Influences,
-        confidence_level: float,
-        n_seeds: int,
-    ) -> "ProtocolComparison":
-        """Compute the differences between protocols, and explain them.
-
-        ``influences`` has the influence of every patient of the collection, by protocol and
-        metric.
-        """
-        import pandas as pd
-
-        frame = pd.DataFrame(rows)
-        by_key = {(row["protocol"], row["metric"]): row for row in rows}
-        differences = []
-        for first, second in combinations(frame["protocol"].unique(), 2):
-            for metric in frame["metric"].unique():
-                a, b = by_key[first, metric], by_key[second, metric]
-                low, high = mover_difference(
-                    a["value"],
-                    (a["low"], a["high"]),
-                    b["value"],
-                    (b["low"], b["high"]),
-                    shrunk_correlation(influences[first, metric], influences[second, metric]),
-                )
-                differences.append(
-                    {"first": first, "second": second, "metric": metric}
-                    | {"difference": a["value"] - b["value"], "low": low, "high": high}
-                    | {"n_first": a["n"], "n_patients_first": a["n_patients"]}
-                    | {"n_second": b["n"], "n_patients_second": b["n_patients"]}
-                )
-        difference_frame = pd.DataFrame(differences)
-        paragraphs = explain(frame, difference_frame, confidence_level, n_seeds)
-        text = "\n\n".join(" ".join(said.values()) for said in paragraphs)
-        return cls(frame, difference_frame, text)
 
     def table(self) -> "pd.DataFrame":
         """Make a table of text: one column per protocol, one row per metric with its interval."""
@@ -144,3 +120,40 @@ class ProtocolComparison:
     def _repr_html_(self) -> str:
         paragraphs = "".join(f"<p>{escape(text)}</p>" for text in self.explanation.split("\n\n"))
         return f"{self.table().to_html()}{paragraphs}"
+
+
+def compared(
+    rows: list[dict[str, Any]],
+    influences: Influences,
+    confidence_level: float,
+    n_seeds: int,
+) -> ProtocolComparison:
+    """Compute the differences between protocols, and explain them.
+
+    ``influences`` has the influence of every patient of the collection, by protocol and metric.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    by_key = {(row["protocol"], row["metric"]): row for row in rows}
+    differences = []
+    for first, second in combinations(frame["protocol"].unique(), 2):
+        for metric in frame["metric"].unique():
+            a, b = by_key[first, metric], by_key[second, metric]
+            low, high = mover_difference(
+                a["value"],
+                (a["low"], a["high"]),
+                b["value"],
+                (b["low"], b["high"]),
+                shrunk_correlation(influences[first, metric], influences[second, metric]),
+            )
+            differences.append(
+                {"first": first, "second": second, "metric": metric}
+                | {"difference": a["value"] - b["value"], "low": low, "high": high}
+                | {"n_first": a["n"], "n_patients_first": a["n_patients"]}
+                | {"n_second": b["n"], "n_patients_second": b["n_patients"]}
+            )
+    difference_frame = pd.DataFrame(differences)
+    paragraphs = explain(frame, difference_frame, confidence_level, n_seeds)
+    text = "\n\n".join(" ".join(said.values()) for said in paragraphs)
+    return ProtocolComparison(frame, difference_frame, text)

@@ -26,7 +26,7 @@ from skpneumo.evaluation._estimate import Estimate, Settings
 from skpneumo.evaluation._influence import influence_of
 from skpneumo.evaluation._intervals import normal_quantile
 from skpneumo.evaluation._metric_estimates import estimate_metrics
-from skpneumo.evaluation._protocol_report import ProtocolComparison
+from skpneumo.evaluation._protocol_report import ProtocolComparison, compared
 from skpneumo.evaluation._protocol_sentences import GROUPED, OFFICIAL, RANDOM
 from skpneumo.evaluation._several_fits import mean_over_fits
 
@@ -120,8 +120,14 @@ def compare_protocols(
     ------
     ValueError
         If both ``test`` and ``split`` are given, ``split`` has only one of the two parts, there
-        are no images, patients are neither given nor readable from ``X``, or the estimator has no
-        ``random_state`` for several seeds.
+        are no images, patients are neither given nor readable from ``X``, ``cv`` has patients on
+        both sides or does not test each image once, or the estimator has no ``random_state`` for
+        several seeds.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If the file names do not tell the patients.
 
     Notes
     -----
@@ -189,7 +195,7 @@ def compare_protocols(
         influences |= {
             (name, metric): _influence(tested, metric, collection, parts) for metric in _METRICS
         }
-    return ProtocolComparison.of(rows, influences, confidence_level, n_seeds)
+    return compared(rows, influences, confidence_level, n_seeds)
 
 
 def _row(protocol: str, estimate: Estimate, between: float, n_seeds: int) -> dict[str, Any]:

@@ -108,6 +108,11 @@ def stress_test(
     FileNotFoundError
         If a file is missing.
 
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``X`` identifies the patients.
+
     See Also
     --------
     evaluate : Computes every metric on unaltered images.

@@ -83,10 +83,14 @@ def why_useless_rates(
 
     Parameters
     ----------
-    recall, specificity : float
-        The two rates.
-    recall_interval, specificity_interval : tuple of (low, high)
-        Their intervals.
+    recall : float
+        The recall.
+    recall_interval : tuple of (low, high)
+        Its interval.
+    specificity : float
+        The specificity.
+    specificity_interval : tuple of (low, high)
+        Its interval.
     names : tuple of two str, default=("negative", "positive")
         Names of the classes for the sentence.
 

@@ -215,21 +215,24 @@ def require_probabilities(classifier: Any) -> None:
         )
 
 
-def require_target(estimator: Any, target: Any) -> None:
-    """Raise if the target is not a class, or is missing with more than two classes."""
+def require_target(estimator: Any, target: Any, name: str = "target") -> None:
+    """Raise if the target is not a class, or is missing with more than two classes.
+
+    ``name`` is that of the caller's parameter.
+    """
     classes = classes_of(estimator)
     if target is None and len(classes) != 2:
         raise ValueError(
             f"The classifier has {len(classes)} classes, {classes}. Pass the one to explain as "
-            "target."
+            f"{name}."
         )
     if target is not None:
-        _column_of(target, classes)
+        _column_of(target, classes, name)
 
 
-def _column_of(target: Any, classes: list[Any]) -> int:
+def _column_of(target: Any, classes: list[Any], name: str = "target") -> int:
     if target not in classes:
-        raise ValueError(f"target={target!r} is not one of the classes {classes}.")
+        raise ValueError(f"{name}={target!r} is not one of the classes {classes}.")
     return classes.index(target)
 
 

@@ -64,6 +64,20 @@ class ExplanationReport:
         Reasons for the verdict.
     method : str
         Method of the heat maps.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.preprocessing import FunctionTransformer
+    >>> from skpneumo import ImageLoader, explanation_report, make_chest_xray, make_pipeline
+    >>> xrays = make_chest_xray(n_patients=12, size=64, random_state=0)
+    >>> as_rows = FunctionTransformer(lambda images: images.reshape(len(images), -1) / 255)
+    >>> pipe = make_pipeline(ImageLoader(size=16), as_rows, GaussianNB(var_smoothing=100))
+    >>> report = explanation_report(pipe.fit(xrays.X, xrays.target), xrays.X, xrays.target)
+    >>> report.verdict in ("lungs", "shortcut", "undecided")
+    True
+    >>> report.measures.columns.tolist()
+    ['measure', 'value', 'low', 'high', 'n', 'n_patients']
     """
 
     frame: "pd.DataFrame"
@@ -120,8 +134,8 @@ def explanation_report(
     X: Any,
     y: ArrayLike,
     *,
-    target: Any = None,
     groups: ArrayLike | None = None,
+    pos_label: Any = None,
     method: str = "occlusion",
     n_donors: int = 2,
     random_state: int | np.random.RandomState | None = 0,
@@ -138,12 +152,13 @@ def explanation_report(
         and preferably fifty.
     y : array-like of shape (n_images,)
         True labels.
-    target : label, default=None
-        The positive class; by default that of :func:`~skpneumo.evaluate`.
     groups : array-like of shape (n_images,), default=None
         The patient of each image; read from the file names by default.
-    method : {"occlusion", "hires_cam", "grad_cam", "grad_cam++", "integrated_gradients", "lime"}
-        Method of the heat maps. Occlusion, the default, explains any classifier.
+    pos_label : label, default=None
+        The positive class; by default that of :func:`~skpneumo.evaluate`.
+    method : str, default="occlusion"
+        Method of the heat maps: "occlusion", which explains any classifier, "hires_cam",
+        "grad_cam", "grad_cam++", "integrated_gradients" or "lime".
     n_donors : int, default=2
         Number of images of each class to exchange chest and surroundings with.
     random_state : int, RandomState instance or None, default=0
@@ -160,6 +175,11 @@ def explanation_report(
     ValueError
         If ``method`` cannot explain the classifier, a class has fewer than two images, or the
         numbers of labels and images differ.
+
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``X`` identifies the patients.
 
     Notes
     -----
@@ -212,7 +232,7 @@ def explanation_report(
     >>> report.frame[["lungs", "deletion_area"]].shape == (len(xrays.target), 2)
     True
     """
-    require_target(estimator, target)
+    require_target(estimator, pos_label, name="pos_label")
     model, images = split_at_images(estimator, X)
     # Predicted from the images, so that files are read only once.
     predictions = predictions_of(
@@ -220,7 +240,7 @@ def explanation_report(
         ImageArray(model.to_input(images), filenames_of(X), carried_patients(X)),
         y,
         groups=groups,
-        pos_label=positive_label(estimator, target, name="target"),
+        pos_label=positive_label(estimator, pos_label),
     )
     report, _ = explain_predictions(
         model,

@@ -74,6 +74,17 @@ class EvaluationReport:
         Title of the page: the model, the data and the date.
     sections : tuple of (name, title, body)
         The sections of the page.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skpneumo.report import EvaluationReport
+    >>> X, y = np.linspace(-1, 1, 40).reshape(-1, 1), np.repeat([0, 1], 20)
+    >>> report = EvaluationReport.from_estimator(GaussianNB().fit(X, y), X, y)
+    >>> report.frame.set_index("metric").loc["recall", "value"]
+    np.float64(1.0)
+    >>> report.to_html("report.html")  # doctest: +SKIP
     """
 
     frame: "pd.DataFrame"
@@ -99,20 +110,20 @@ class EvaluationReport:
         groups: ArrayLike | None = None,
         pos_label: Any = None,
         threshold: float | None = None,
-        target_names: Sequence[str] | None = None,
-        audit: "ImageAudit | bool" = True,
-        explain: bool = False,
-        confidence_level: float = 0.95,
-        n_resamples: int = 2000,
-        random_state: int = 0,
-        seen_in_training: ArrayLike | None = None,
-        date: str | None = None,
-        description: str = "",
-        provenance: Mapping[str, str] | None = None,
         subgroups: Any = "etiology",
         prevalence: float | None = None,
         threshold_probability: float | None = None,
+        confidence_level: float = 0.95,
+        n_resamples: int = 2000,
+        random_state: int = 0,
+        target_names: Sequence[str] | None = None,
+        audit: "ImageAudit | bool" = True,
+        explain: bool = False,
+        seen_in_training: ArrayLike | None = None,
         skipped: "pd.DataFrame | None" = None,
+        description: str = "",
+        provenance: Mapping[str, str] | None = None,
+        date: str | None = None,
     ) -> Self:
         """Evaluate and audit, and write the sections of the report.
 
@@ -137,6 +148,20 @@ class EvaluationReport:
             applies to, or else the illness by the names of the two.
         threshold : float, default=None
             Scores from this value on count as positive. None uses the estimator's ``predict``.
+        subgroups : str, list of str, DataFrame, array-like or None, default="etiology"
+            The subgroups: a table with columns of subgroups and the rows of ``X``, names of
+            columns of ``X``, or one name for each row. "etiology" is read from file names.
+        prevalence : float, default=None
+            Share of positive images where the model will be used, for predictive values and net
+            benefit.
+        threshold_probability : float, default=None
+            Probability from which on one would act; ``prevalence`` by default.
+        confidence_level : float, default=0.95
+            Confidence level of the two-sided intervals.
+        n_resamples : int, default=2000
+            Number of bootstrap resamples of patients.
+        random_state : int, default=0
+            Seed of the bootstrap and of the sample images.
         target_names : sequence of str, default=None
             Names of ``estimator.classes_``.
         audit : ImageAudit or bool, default=True
@@ -146,31 +171,17 @@ class EvaluationReport:
             Whether to add what the model looks at, and whether it uses a shortcut, by
             :func:`~skpneumo.explanation_report`. This takes minutes, and needs a pipeline that
             ends in a classifier of images with ``predict_proba``.
-        confidence_level : float, default=0.95
-            Confidence level of the two-sided intervals.
-        n_resamples : int, default=2000
-            Number of bootstrap resamples of patients.
-        random_state : int, default=0
-            Seed of the bootstrap and of the sample images.
         seen_in_training : array-like of bool, shape (n_evaluated,), default=None
             Whether the model was fitted on each of the evaluated images, or on another image of
             the same patient. None if unknown, which the report states.
-        date : str, default=None
-            Date of the report; today by default.
+        skipped : DataFrame with the column "reason", default=None
+            Files that were left out before, one row each, such as ``skipped`` of a loader.
         description : str, default=""
             Text about the collection, such as the ``DESCR`` of a loader.
         provenance : mapping of str to str, default=None
             Further facts for reproducing the report, such as the checksum of the model file.
-        subgroups : "etiology", DataFrame, str, list of str, array-like or None
-            The subgroups: a table with columns of subgroups and the rows of ``X``, names of
-            columns of ``X``, or one name for each row. "etiology" is read from file names.
-        prevalence : float, default=None
-            Share of positive images where the model will be used, for predictive values and net
-            benefit.
-        threshold_probability : float, default=None
-            Probability from which on one would act; ``prevalence`` by default.
-        skipped : DataFrame with the column "reason", default=None
-            Files that were left out before, one row each, such as ``skipped`` of a loader.
+        date : str, default=None
+            Date of the report; today by default.
 
         Returns
         -------
@@ -184,6 +195,11 @@ class EvaluationReport:
             has fewer than two images.
         UnreadableImagesError
             If the pipeline cannot read some of the evaluated files.
+
+        Warns
+        -----
+        UnknownPatientsWarning
+            If neither ``groups`` nor ``X`` identifies the patients.
 
         See Also
         --------

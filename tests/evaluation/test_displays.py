@@ -706,7 +706,7 @@ def test_error_tradeoff_of_a_perfect_model_is_a_line_with_an_explanation(score):
 
 
 def test_standard_set_needs_both_classes():
-    with pytest.raises(ValueError, match="all labels in y are 1"):
+    with pytest.raises(ValueError, match="all labels in y_true are 1"):
         plot_evaluation([1, 1], [0.2, 0.9])
 
 
@@ -864,8 +864,8 @@ def test_labels_that_are_missing_or_mixed_are_refused(draw, labels):
 def test_names_are_two(names):
     with pytest.raises(ValueError, match=f"^names has {len(names)} names"):
         ScoreDistributionDisplay.from_predictions(Y, SCORE, names=names)
-    with pytest.raises(ValueError, match=f"^display_labels has {len(names)} names"):
-        plot_evaluation(Y, SCORE, display_labels=names)
+    with pytest.raises(ValueError, match=f"^names has {len(names)} names"):
+        plot_evaluation(Y, SCORE, names=names)
 
 
 @pytest.mark.parametrize("n_channels", [1, 3])

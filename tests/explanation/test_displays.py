@@ -270,7 +270,7 @@ def test_a_gallery_needs_images_and_a_class(pipeline, small, noise, tested):
         HeatMapDisplay.from_estimator(pipeline, tested.filenames[:1], methods=[])
     with pytest.raises(ValueError, match="n_images=0"):
         HeatMapGalleryDisplay.from_estimator(pipeline, tested.filenames, tested.target, n_images=0)
-    with pytest.raises(ValueError, match=r"Pass the one .* as target"):
+    with pytest.raises(ValueError, match=r"Pass the one .* as pos_label"):
         HeatMapGalleryDisplay.from_estimator(small(classes=3), noise, [0, 1, 2, 0, 1])
 
 

@@ -82,7 +82,7 @@ def test_decisions_are_the_model_s_own_and_the_other_class_may_be_asked_about(pi
     X, y = tested.filenames[::6], tested.target[::6]
     floor = RecallFloorClassifier(FrozenEstimator(pipeline), recall=0.5, confidence=0.5)
     floor.fit(tested.filenames, tested.target)
-    report = explanation_report(floor, X, y, target=0)
+    report = explanation_report(floor, X, y, pos_label=0)
     assert isinstance(report, ExplanationReport)
     assert report.frame["called"].tolist() == (floor.predict(X) == 0).tolist()
     assert report.frame["positive"].tolist() == (y == 0).tolist()
@@ -118,7 +118,7 @@ def test_a_network_that_has_learned_nothing_gets_no_verdict(tested):
 
 
 def test_one_of_several_classes_must_be_named(small, noise):
-    with pytest.raises(ValueError, match=r"Pass the one .* as target"):
+    with pytest.raises(ValueError, match=r"Pass the one .* as pos_label"):
         explanation_report(small(classes=3), noise, [0, 1, 2, 0, 1])
 
 

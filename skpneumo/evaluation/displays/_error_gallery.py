@@ -128,7 +128,7 @@ class ErrorGalleryDisplay:
     def from_predictions(
         cls,
         X: Any,
-        y: ArrayLike,
+        y_true: ArrayLike,
         y_score: ArrayLike,
         y_pred: ArrayLike | None = None,
         *,
@@ -144,7 +144,7 @@ class ErrorGalleryDisplay:
         ----------
         X : array-like of length n_images
             Paths, or images of shape (n, height, width, channels).
-        y : array-like of shape (n_images,)
+        y_true : array-like of shape (n_images,)
             True labels.
         y_score : array-like of shape (n_images,)
             Scores of the positive class.
@@ -168,14 +168,14 @@ class ErrorGalleryDisplay:
         display : ErrorGalleryDisplay
         """
         predictions = Predictions.of(
-            y,
+            y_true,
             y_score,
             y_pred,
-            groups=np.arange(len(np.asarray(y))),  # patients are not shown
+            groups=np.arange(len(np.asarray(y_true))),  # patients are not shown
             pos_label=pos_label,
             threshold=threshold,
         )
-        return cls._of(predictions, X, np.asarray(y), n_images, loader).plot(ax=ax)
+        return cls._of(predictions, X, np.asarray(y_true), n_images, loader).plot(ax=ax)
 
     @classmethod
     def _of(

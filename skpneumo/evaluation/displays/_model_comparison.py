@@ -126,7 +126,7 @@ class ModelComparisonDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y: ArrayLike,
+        y_true: ArrayLike,
         y_scores: Mapping[str, ArrayLike],
         *,
         metrics: str | list[str] | tuple[str, ...] = "f1",
@@ -137,7 +137,7 @@ class ModelComparisonDisplay:
 
         Parameters
         ----------
-        y : array-like of shape (n_images,)
+        y_true : array-like of shape (n_images,)
             True labels.
         y_scores : mapping of str to array-like of shape (n_images,)
             Each model's scores of the positive class, by the model's name.
@@ -154,7 +154,9 @@ class ModelComparisonDisplay:
         display : ModelComparisonDisplay
         """
         how, params = _split_params(evaluate_params)
-        predictions = {name: Predictions.of(y, score, **how) for name, score in y_scores.items()}
+        predictions = {
+            name: Predictions.of(y_true, score, **how) for name, score in y_scores.items()
+        }
         return cls._of(predictions, metrics, params).plot(ax=ax)
 
     @classmethod

@@ -49,7 +49,7 @@ _DET_TICKS = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
 def plot_evaluation(
-    y: ArrayLike,
+    y_true: ArrayLike,
     y_score: ArrayLike,
     y_pred: ArrayLike | None = None,
     *,
@@ -57,7 +57,7 @@ def plot_evaluation(
     filenames: Any = None,
     pos_label: Any = None,
     threshold: float | None = None,
-    display_labels: tuple[str, str] | None = None,
+    names: tuple[str, str] | None = None,
     n_bins: int = 10,
     confidence_level: float = 0.95,
     n_resamples: int = 2000,
@@ -71,7 +71,7 @@ def plot_evaluation(
 
     Parameters
     ----------
-    y : array-like of shape (n_images,)
+    y_true : array-like of shape (n_images,)
         True labels, of both classes.
     y_score : array-like of shape (n_images,)
         Scores of the positive class. The calibration curve needs probabilities.
@@ -86,12 +86,16 @@ def plot_evaluation(
         if that is the illness by its name.
     threshold : float, default=None
         Scores from this value on count as positive; by default 0.5 for probabilities.
-    display_labels : tuple of two str, default=None
+    names : tuple of two str, default=None
         Names of the negative and the positive class; their labels by default.
     n_bins : int, default=10
         Number of bins of the calibration curve.
-    confidence_level, n_resamples, random_state
-        Settings of the intervals, as in :func:`~skpneumo.evaluation.evaluate`.
+    confidence_level : float, default=0.95
+        Confidence level of the two-sided intervals.
+    n_resamples : int, default=2000
+        Number of bootstrap resamples of patients.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the bootstrap.
     ax : Axes, default=None
         Axes to divide into panels; those of a new figure by default.
 
@@ -105,6 +109,11 @@ def plot_evaluation(
     ValueError
         If all images are of one class.
 
+    Warns
+    -----
+    UnknownPatientsWarning
+        If neither ``groups`` nor ``filenames`` identifies the patients.
+
     See Also
     --------
     sklearn.metrics.ConfusionMatrixDisplay, sklearn.metrics.RocCurveDisplay,
@@ -116,7 +125,7 @@ def plot_evaluation(
     >>> from skpneumo.evaluation import plot_evaluation
     >>> figure = plot_evaluation([0, 0, 1, 0, 1, 1], [0.1, 0.3, 0.4, 0.6, 0.7, 0.9])
     """
-    labels = check_labels(y)
+    labels = check_labels(y_true)
     predictions = Predictions.of(
         labels,
         y_score,
@@ -129,14 +138,14 @@ def plot_evaluation(
     negatives = np.unique(labels[~predictions.positive])
     if not predictions.positive.any() or not len(negatives):
         raise ValueError(
-            "Curves need images of both classes, but all labels in y are "
+            "Curves need images of both classes, but all labels in y_true are "
             f"{labels.tolist()[0]!r}. Evaluate images of both classes."
         )
-    if display_labels is not None:
-        require_one_name_each(display_labels, ("negative", "positive"), "display_labels")
-    positive = predictions.pos_label if display_labels is None else display_labels[1]
-    if display_labels is None:
-        display_labels = str(negatives[0]), str(predictions.pos_label)
+    if names is not None:
+        require_one_name_each(names, ("negative", "positive"), "names")
+    positive = predictions.pos_label if names is None else names[1]
+    if names is None:
+        names = str(negatives[0]), str(predictions.pos_label)
     settings = Settings(confidence_level, n_resamples, n_bins, check_random_state(random_state))
     wanted = ["recall", "specificity", "roc_auc", "average_precision", "ece"]
     found = {each.metric: each for each in estimate_metrics(predictions, wanted, settings)}
@@ -149,7 +158,7 @@ def plot_evaluation(
     if not calibrated:
         left_out.append("no calibration curve, which needs probabilities")
     ax, panels = _two_rows_of_panels(ax, 6 - len(left_out))
-    draw_confusion(panels[:2], predictions, found, display_labels)
+    draw_confusion(panels[:2], predictions, found, names)
     det = None if separated else panels[4]
     draw_curves(panels[2], panels[3], det, predictions, found, positive)
     if calibrated:

@@ -81,8 +81,8 @@ class ScoreDistributionDisplay:
         X: Any,
         y: ArrayLike,
         *,
-        threshold: float | None = None,
         pos_label: Any = None,
+        threshold: float | None = None,
         names: tuple[str, str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
@@ -96,11 +96,11 @@ class ScoreDistributionDisplay:
             Input of the estimator.
         y : array-like of shape (n_images,)
             True labels.
-        threshold : float, default=None
-            A threshold to mark; by default that of the estimator.
         pos_label : label, default=None
             The positive class; by default the one that the estimator's threshold applies to, or
             else the illness by the names of the two.
+        threshold : float, default=None
+            A threshold to mark; by default that of the estimator.
         names : tuple of two str, default=None
             Names of the negative and the positive class; their labels by default.
         ax : Axes, default=None
@@ -125,11 +125,11 @@ class ScoreDistributionDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y: ArrayLike,
+        y_true: ArrayLike,
         y_score: ArrayLike,
         *,
-        threshold: float | None = None,
         pos_label: Any = None,
+        threshold: float | None = None,
         names: tuple[str, str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
@@ -137,15 +137,15 @@ class ScoreDistributionDisplay:
 
         Parameters
         ----------
-        y : array-like of shape (n_images,)
+        y_true : array-like of shape (n_images,)
             True labels.
         y_score : array-like of shape (n_images,)
             Scores of the positive class.
-        threshold : float, default=None
-            A threshold to mark.
         pos_label : label, default=None
             The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater
             label if that is the illness by its name.
+        threshold : float, default=None
+            A threshold to mark.
         names : tuple of two str, default=None
             Names of the negative and the positive class; their labels by default.
         ax : Axes, default=None
@@ -155,7 +155,7 @@ class ScoreDistributionDisplay:
         -------
         display : ScoreDistributionDisplay
         """
-        labels = check_labels(y)
+        labels = check_labels(y_true)
         predictions = Predictions.of(
             labels,
             y_score,

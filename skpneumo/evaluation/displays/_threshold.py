@@ -110,9 +110,9 @@ class ThresholdDisplay:
         X: Any,
         y: ArrayLike,
         *,
-        threshold: float | None = None,
         groups: ArrayLike | None = None,
         pos_label: Any = None,
+        threshold: float | None = None,
         confidence_level: float = 0.95,
         ax: "Axes | None" = None,
     ) -> Self:
@@ -126,13 +126,13 @@ class ThresholdDisplay:
             Input of the estimator.
         y : array-like of shape (n_images,)
             True labels.
-        threshold : float, default=None
-            The chosen threshold; by default that of the estimator.
         groups : array-like of shape (n_images,), default=None
             The patient of each image; read from the file names by default.
         pos_label : label, default=None
             The positive class; by default the one that the estimator's threshold applies to, or
             else the illness by the names of the two.
+        threshold : float, default=None
+            The chosen threshold; by default that of the estimator.
         confidence_level : float, default=0.95
             Confidence level of the bands.
         ax : Axes, default=None
@@ -150,13 +150,13 @@ class ThresholdDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y: ArrayLike,
+        y_true: ArrayLike,
         y_score: ArrayLike,
         *,
-        threshold: float | None = None,
         groups: ArrayLike | None = None,
         filenames: Any = None,
         pos_label: Any = None,
+        threshold: float | None = None,
         confidence_level: float = 0.95,
         ax: "Axes | None" = None,
     ) -> Self:
@@ -164,12 +164,10 @@ class ThresholdDisplay:
 
         Parameters
         ----------
-        y : array-like of shape (n_images,)
+        y_true : array-like of shape (n_images,)
             True labels.
         y_score : array-like of shape (n_images,)
             Scores of the positive class.
-        threshold : float, default=None
-            The chosen threshold, which is marked.
         groups : array-like of shape (n_images,), default=None
             The patient of each image; read from ``filenames`` by default.
         filenames : array-like of paths, shape (n_images,), default=None
@@ -177,6 +175,8 @@ class ThresholdDisplay:
         pos_label : label, default=None
             The positive class; by default 1 if the labels are 0/1 or -1/1, or else the greater
             label if that is the illness by its name.
+        threshold : float, default=None
+            The chosen threshold, which is marked.
         confidence_level : float, default=0.95
             Confidence level of the bands.
         ax : Axes, default=None
@@ -187,7 +187,7 @@ class ThresholdDisplay:
         display : ThresholdDisplay
         """
         predictions = Predictions.of(
-            y,
+            y_true,
             y_score,
             groups=groups,
             filenames=filenames,

@@ -114,7 +114,7 @@ class HeatMapGalleryDisplay:
         *,
         method: str = "occlusion",
         n_images: int = 4,
-        target: Any = None,
+        pos_label: Any = None,
         target_names: Sequence[str] | None = None,
         ax: "Axes | None" = None,
     ) -> Self:
@@ -132,7 +132,7 @@ class HeatMapGalleryDisplay:
             Name of the method, as in :class:`HeatMapDisplay`.
         n_images : int, default=4
             Largest number of images of each outcome to plot.
-        target : label, default=None
+        pos_label : label, default=None
             The positive class; by default that of :func:`~skpneumo.evaluate`.
         target_names : sequence of str, default=None
             Names of the classes, in the order of ``classes_``.
@@ -150,7 +150,7 @@ class HeatMapGalleryDisplay:
             labels and images differ.
         """
         require_probabilities(estimator)
-        require_target(estimator, target)
+        require_target(estimator, pos_label, name="pos_label")
         require_some(n_images, "n_images")
         labels = np.asarray(y)
         predictions = predictions_of(
@@ -158,7 +158,7 @@ class HeatMapGalleryDisplay:
             X,
             labels,
             groups=np.arange(len(labels)),  # patients are not shown
-            pos_label=positive_label(estimator, target, name="target"),
+            pos_label=positive_label(estimator, pos_label),
         )
         confident = most_confident_of(predictions, n_images)
         chosen = _safe_indexing(X, confident.rows)

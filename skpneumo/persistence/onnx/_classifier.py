@@ -173,7 +173,22 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         Returns
         -------
         proba : ndarray of shape (n_images, n_classes)
-            Columns in the order of ``classes_``.
+            Columns in the order of ``classes_``. NaN for images that the input gate withholds, if
+            its ``on_outlier`` is "nan".
+
+        Raises
+        ------
+        OSError
+            If there is no such file, or image files cannot be read.
+        ValueError
+            If the file is damaged, or the pixels cannot be the same kind as in training.
+        OutlierImageError
+            If the input gate withholds images, and its ``on_outlier`` is "raise".
+
+        Warns
+        -----
+        OutlierImageWarning
+            If the input gate would withhold images, and its ``on_outlier`` is "warn".
         """
         found = self._predicted(X)
         proba = np.array([each.probabilities for each in found])
@@ -191,6 +206,7 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         Returns
         -------
         labels : ndarray of shape (n_images,)
+            Entries of ``classes_``; NaN for withheld images, as in :meth:`predict_proba`.
         """
         found = self._predicted(X)
         labels = self.classes_[[each.label for each in found]]
