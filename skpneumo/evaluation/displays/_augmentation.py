@@ -28,7 +28,7 @@ class AugmentationDisplay:
         The original images.
     versions : array-like of shape (n_images, n_versions, height, width, channels)
         Their augmented versions.
-    names : sequence of str, default=None
+    captions : sequence of str, default=None
         Captions of the originals.
 
     Attributes
@@ -52,11 +52,11 @@ class AugmentationDisplay:
     """
 
     def __init__(
-        self, originals: ArrayLike, versions: ArrayLike, names: list[str] | None = None
+        self, originals: ArrayLike, versions: ArrayLike, captions: list[str] | None = None
     ) -> None:
         self.originals = np.asarray(originals)
         self.versions = np.asarray(versions)
-        self.names = names
+        self.captions = captions
 
     @classmethod
     def from_estimator(
@@ -123,8 +123,8 @@ class AugmentationDisplay:
         self.axes_ = divide(ax, n_images, 1 + n_versions)
         limits = black_and_white([self.originals, self.versions])
         for i, panels in enumerate(self.axes_):
-            name = self.names[i] if self.names else "original"
-            draw_image(panels[0], self.originals[i], limits, [name])
+            caption = self.captions[i] if self.captions else "original"
+            draw_image(panels[0], self.originals[i], limits, [caption])
             for k in range(n_versions):
                 draw_image(panels[1 + k], self.versions[i, k], limits, [f"version {k + 1}"])
         self.ax_, self.figure_ = ax, figure_of(ax)
