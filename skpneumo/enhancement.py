@@ -208,7 +208,7 @@ class MarkerRemover(_ImageEnhancer):
 
     See Also
     --------
-    ImageAugmenter : Its parameter `marks` adds random marks to all classes instead.
+    skpneumo.ImageAugmenter : Its parameter `marks` adds random marks to all classes instead.
 
     Notes
     -----

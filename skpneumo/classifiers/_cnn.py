@@ -163,6 +163,8 @@ class CNNClassifier(BaseNetworkClassifier):
         Number of epochs.
     network_ : keras.Model
         The fitted network, a new copy at each access; images -> logits.
+    network_spec_ : object
+        What ``network_`` is built from: a function of :mod:`skpneumo.networks` and its arguments.
     input_shape_ : tuple of (height, width, channels)
         Shape of one image.
     value_range_ : tuple of (low, high)

@@ -82,7 +82,7 @@ image_shape, callbacks, precision, devices, verbose, warm_start, random_state : 
         Number of epochs.
     network_ : keras.Model
         The fitted network, a new copy at each access; images -> logits.
-    input_shape_, value_range_, weights_, n_features_in_ : object
+    network_spec_, input_shape_, value_range_, weights_, n_features_in_ : object
         As in :class:`~skpneumo.CNNClassifier`.
 
     See Also

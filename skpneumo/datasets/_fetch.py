@@ -32,8 +32,8 @@ def fetch_chest_xray(
 ) -> Bunch:
     """Load the published chest X-rays, downloading them if necessary.
 
-    These are 5,856 images, 5,232 of them (3,669 patients, by the names of the files) for training
-    and 624 for testing. The download of 1.2 GB happens once.
+    These are 5,856 images [1]_ [2]_, 5,232 of them (3,669 patients, by the names of the files) for
+    training and 624 for testing. The download of 1.2 GB happens once.
 
     The archive is downloaded to a temporary folder, compared with its checksum, unpacked there,
     and only then moved to where later calls find it. An interrupted call therefore never leaves

@@ -125,6 +125,13 @@ class PriorShiftClassifier(
         After :meth:`adapt`, the p-value of the hypothesis that the new scores differ in prevalence
         alone, and so are a mixture of the scores of the two classes. NaN before, and if there are
         no scores to test against.
+    reference_ : tuple of two objects, or None
+        Scores of the positive and of the negative class that :meth:`adapt` tests new scores
+        against, with their patients.
+    n_features_in_ : int
+        Number of features seen during :term:`fit`, if the estimator reports it.
+    feature_names_in_ : ndarray of str
+        Names of features seen during :term:`fit`, if the estimator reports it.
 
     See Also
     --------

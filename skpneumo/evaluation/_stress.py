@@ -54,8 +54,8 @@ def stress_test(
     """Evaluate a fitted classifier on corrupted images, as another hospital might have them.
 
     Testing on patients of the same collection says nothing about another scanner, exposure, field
-    of view or file format. These corruptions do not replace images from elsewhere, but a
-    classifier that fails on them will fail there.
+    of view or file format. These corruptions, in the manner of [1]_, do not replace images from
+    elsewhere, but a classifier that fails on them will fail there.
 
     Parameters
     ----------

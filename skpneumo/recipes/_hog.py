@@ -17,6 +17,8 @@ _CELLS_PER_BLOCK = 2
 def hog_features(images: Any) -> NDArray[np.float32]:
     """Compute the strength of edges in nine directions for each cell of images.
 
+    These are histograms of oriented gradients [1]_.
+
     Parameters
     ----------
     images : ndarray of uint8 of shape (n_samples, height, width, channels)

@@ -58,6 +58,8 @@ def model_card(
 ) -> str:
     """Write a model card with known facts, and open items that only a person can write.
 
+    The form is that of [1]_, and the items of published checklists [2]_ are numbered.
+
     Parameters
     ----------
     estimator : fitted classifier

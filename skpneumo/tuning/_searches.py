@@ -60,7 +60,8 @@ class ResumableGridSearchCV(GridSearchCV, ResumableSearch):
         of its test set. Columns are ``candidate``, the index in ``cv_results_``; ``fold``;
         ``row``, the index in ``X``; ``y_pred``; and, for classifiers with probabilities, one for
         each class, such as ``proba_1``. Failed fits have no rows.
-    best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
+    best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, refit_time_, \
+multimetric_, classes_, n_features_in_, feature_names_in_ : object
         As in scikit-learn.
 
     See Also
@@ -170,7 +171,8 @@ class ResumableRandomizedSearchCV(RandomizedSearchCV, ResumableSearch):
         of its test set. Columns are ``candidate``, the index in ``cv_results_``; ``fold``;
         ``row``, the index in ``X``; ``y_pred``; and, for classifiers with probabilities, one for
         each class, such as ``proba_1``. Failed fits have no rows.
-    best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
+    best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, refit_time_, \
+multimetric_, classes_, n_features_in_, feature_names_in_ : object
         As in scikit-learn.
 
     See Also
@@ -292,10 +294,14 @@ return_train_score, random_state, n_jobs, verbose : object
         of its test set. Columns are ``candidate``, the index in ``cv_results_``; ``fold``;
         ``row``, the index in ``X``; ``y_pred``; and, for classifiers with probabilities, one for
         each class, such as ``proba_1``. Failed fits have no rows.
-    best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
+    best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, refit_time_, \
+multimetric_, classes_, n_features_in_, feature_names_in_ : object
         As in scikit-learn.
     n_resources_, n_candidates_ : list of int
         Resources and number of candidates of each rung.
+    min_resources_, max_resources_, n_iterations_, n_possible_iterations_, \
+n_required_iterations_, n_remaining_candidates_ : int
+        As in scikit-learn.
 
     See Also
     --------
@@ -447,10 +453,14 @@ return_train_score, n_jobs, verbose : object
         of its test set. Columns are ``candidate``, the index in ``cv_results_``; ``fold``;
         ``row``, the index in ``X``; ``y_pred``; and, for classifiers with probabilities, one for
         each class, such as ``proba_1``. Failed fits have no rows.
-    best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_ : object
+    best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, refit_time_, \
+multimetric_, classes_, n_features_in_, feature_names_in_ : object
         As in scikit-learn.
     n_resources_, n_candidates_ : list of int
         Resources and number of candidates of each rung.
+    min_resources_, max_resources_, n_iterations_, n_possible_iterations_, \
+n_required_iterations_, n_remaining_candidates_ : int
+        As in scikit-learn.
 
     See Also
     --------

@@ -1,6 +1,7 @@
 """Loaded models predict like the saved ones, bit for bit, and contain nothing else."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -351,3 +352,16 @@ def test_a_model_without_a_network_is_saved_and_loaded_without_keras(tmp_path):
         check=True,
     )
     assert run.stdout == "False\n"
+
+
+def test_attributes_that_fit_sets_are_documented(models_on_rows, models_on_images):
+    models = [*models_on_rows.values(), *models_on_images.values()]
+    steps = [step for model in models for _, step in getattr(model, "steps", ())]
+    undocumented = {
+        f"{type(model).__name__}.{name}"
+        for model in [*models, *steps]
+        if type(model).__module__.startswith("skpneumo.")
+        for name in vars(model)
+        if name.endswith("_") and not re.search(rf"\b{name}\b", type(model).__doc__)
+    }
+    assert not undocumented

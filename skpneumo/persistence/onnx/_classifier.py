@@ -77,6 +77,8 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
         Reads files as the model does.
     card_ : str
         The model card.
+    facts_ : object
+        All that the file says of the model, which the other attributes are from.
     provenance_ : dict
         The provenance of the model; only if it was known at export.
 
