@@ -108,7 +108,8 @@ def deletion_insertion(
     Raises
     ------
     ValueError
-        If maps and images differ in number or size.
+        If maps and images differ in number or size, the classifier has no ``predict_proba``, or
+        ``target`` is not a class.
 
     References
     ----------

@@ -173,8 +173,9 @@ def explanation_report(
     Raises
     ------
     ValueError
-        If ``method`` cannot explain the classifier, a class has fewer than two images, or the
-        numbers of labels and images differ.
+        If ``method`` cannot explain the classifier, it has no ``predict_proba``, a class has fewer
+        than two images, the numbers of labels and images differ, or ``pos_label`` is not a class,
+        or missing for more than two.
 
     Warns
     -----
