@@ -13,7 +13,7 @@ from skpneumo.enhancement import BorderCropper, inside_borders
 from skpneumo.explanation._model import split_at_images
 from skpneumo.fitted import transformers_of
 from skpneumo.loading import ImageLoader, image_size
-from skpneumo.loading._resizing import scaled_size
+from skpneumo.loading._resizing import height_and_width, scaled_size
 
 __all__ = ["SourceImage", "source_images"]
 
@@ -93,7 +93,7 @@ def _read(path: str, loader: ImageLoader) -> tuple[NDArray[np.uint8], _Shares]:
     height, width = size
     whole = resized(loader, (height, width), cache=False)
     (pixels,) = np.asarray(whole.transform([path]))
-    target = loader._height_and_width()
+    target = height_and_width(loader.size)
     scaled_width, scaled_height = scaled_size(width, height, target, loader.resize)
     left, top = (target[1] - scaled_width) / 2, (target[0] - scaled_height) / 2
     if loader.resize == "pad":

@@ -18,6 +18,7 @@ from skpneumo.loading._decoding import CHANNELS, check_regular_file
 from skpneumo.loading._errors import unreadable_images_error
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._reading import Cache, ImageReader
+from skpneumo.loading._resizing import height_and_width
 from skpneumo.loading._stream import ImageStream
 from skpneumo.loading.cache import DecodeCache
 
@@ -188,7 +189,7 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
         -------
         self : ImageLoader
         """
-        self._height_and_width()
+        height_and_width(self.size)
         if isinstance(X, Iterator):
             raise TypeError(
                 f"Expected a list or array of paths, got a {type(X).__name__}, which can be read "
@@ -235,7 +236,7 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
             _check_files(paths)
             return ImageStream(
                 X,
-                size=self._height_and_width(),
+                size=self.size,
                 color_mode=self.color_mode,
                 resize=self.resize,
                 cache=self.cache,
@@ -243,7 +244,7 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
                 dicom_window=self.dicom_window,
                 white=self.white,
             )
-        height, width = self._height_and_width()
+        height, width = height_and_width(self.size)
         require_memory(
             len(paths) * height * width * CHANNELS[self.color_mode],
             f"The stack of {len(paths)} images of {height} x {width} pixels",
@@ -258,15 +259,6 @@ class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
             self.white,
         )
         return ImageArray(reader.read(paths, self.n_jobs), paths, carried_patients(X))
-
-    def _height_and_width(self) -> tuple[int, int]:
-        size = self.size if isinstance(self.size, tuple | list) else (self.size, self.size)
-        if len(size) != 2 or not all(isinstance(side, Integral) and side > 0 for side in size):
-            raise ValueError(
-                f"size={self.size!r} is not a size; expected a positive int or (height, width), "
-                "for example (128, 128)."
-            )
-        return int(size[0]), int(size[1])
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,12 +1,20 @@
 """Resize decoded images to the size of the stack."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["DecodedImage", "eight_bits", "resize_image", "scaled_size", "turned"]
+__all__ = [
+    "DecodedImage",
+    "eight_bits",
+    "height_and_width",
+    "resize_image",
+    "scaled_size",
+    "turned",
+]
 
 # Antialiased: the triangle spans the source pixels of each target pixel. Of Pillow's filters, this
 # is the one with which scaled JPEG decoding differs least from full decoding; sharper filters ring
@@ -22,6 +30,17 @@ _TURN_UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+def height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Check a size, of which a single number means a square."""
+    sides = size if isinstance(size, tuple | list) else (size, size)
+    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in sides):
+        raise ValueError(
+            f"size={size!r} is not a size; expected a positive int or (height, width), for "
+            "example (128, 128)."
+        )
+    return int(sides[0]), int(sides[1])
 
 
 @dataclass

@@ -20,6 +20,7 @@ from skpneumo._paths import carried_patients, check_paths
 from skpneumo._typing import ArrayLike
 from skpneumo.loading._image_array import ImageArray
 from skpneumo.loading._reading import Cache, ImageReader
+from skpneumo.loading._resizing import height_and_width
 
 __all__ = ["ImageStream"]
 
@@ -43,8 +44,8 @@ class ImageStream:
     filenames : array-like of shape (n_images,) or (n_images, 1), or DataFrame
         The file of each image, as str or :class:`os.PathLike`; or a frame with the column
         ``path`` and, if known, the column ``patient``.
-    size : (height, width), default=(128, 128)
-        Size of the images in pixels.
+    size : int or (height, width), default=(128, 128)
+        Size of the images in pixels; a single number means a square.
     color_mode : {"grayscale", "rgb"}, default="grayscale"
         One channel or three.
     resize : {"stretch", "pad", "crop"}, default="stretch"
@@ -108,7 +109,7 @@ class ImageStream:
         self,
         filenames: ArrayLike,
         *,
-        size: tuple[int, int] = (128, 128),
+        size: int | tuple[int, int] = (128, 128),
         color_mode: str = "grayscale",
         resize: str = "stretch",
         cache: Cache = None,
@@ -118,9 +119,8 @@ class ImageStream:
     ) -> None:
         self.filenames = check_paths(filenames)
         self.patients = carried_patients(filenames)
-        height, width = size
         self._reader = ImageReader(
-            (height, width),
+            height_and_width(size),
             color_mode,
             resize,
             False if cache is None else cache,

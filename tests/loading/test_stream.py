@@ -98,6 +98,12 @@ def test_every_form_of_paths_and_size_makes_a_stream(form, both, tmp_path):
     assert_array_equal(made.filenames, stream.filenames)
 
 
+def test_a_single_number_is_the_side_of_a_square_as_for_the_loader():
+    assert ImageStream(["a.png"], size=16).shape == (1, 16, 16, 1)
+    with pytest.raises(ValueError, match=r"size=\(64,\) is not a size"):
+        ImageStream(["a.png"], size=(64,))
+
+
 def test_it_has_the_attributes_of_the_array(both):
     images, stream = both
     assert stream.shape == images.shape == np.shape(stream)
