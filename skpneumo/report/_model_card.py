@@ -223,9 +223,8 @@ def _decision(estimator: Any, names: Sequence[str]) -> list[Block]:
     blocks: list[Block] = [
         Text(f"Threshold {rule.threshold:.4g} on the {scores} of {positive}. {rule.origin}")
     ]
-    said = getattr(threshold.chosen_by, "guarantee_", None)
-    if isinstance(said, dict):  # an exported model has the guarantee of its file
-        blocks.append(Text(guarantee_of(said["terms"])))
+    if from_file := getattr(threshold.chosen_by, "recall_floor_", None):  # an exported model
+        blocks.append(Text(guarantee_of(from_file["terms"])))
     if rule.floor_classifier is not None:
         chosen = rule.floor_classifier
         blocks += [

@@ -90,9 +90,8 @@ def _recall_floor(estimator: Any) -> dict[str, Any] | None:
             "guarantee": chosen.guarantee_,
             "terms": chosen.guarantee_terms_,
         }
-    # An exported model has the guarantee of its file.
-    said = getattr(chosen, "guarantee_", None)
-    return dict(said) if isinstance(said, dict) else None
+    from_file = getattr(chosen, "recall_floor_", None)  # of an exported model
+    return None if from_file is None else dict(from_file)
 
 
 def _methods(estimator: Any) -> list[str]:

@@ -31,7 +31,7 @@ _FROM_FILE = {
     "pos_label_",
     "threshold_",
     "upper_threshold_",
-    "guarantee_",
+    "recall_floor_",
     "card_",
     "provenance_",
     "facts_",
@@ -67,8 +67,9 @@ class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
     upper_threshold_ : float
         :meth:`decide` refers images from ``threshold_`` up to ``upper_threshold_``; only with
         ``threshold_``.
-    guarantee_ : dict
-        The recall floor and its terms; only if the model has one.
+    recall_floor_ : dict
+        The ``recall``, its ``confidence``, the ``guarantee`` ("exact" or "approximate") and its
+        ``terms``, of :class:`~skpneumo.RecallFloorClassifier`; only if the model has a floor.
     on_outlier, false_alarm_rate_, terms_ : str, float, str
         As in :class:`~skpneumo.decision.InputGate`; only if the model has a gate.
     estimator_ : OnnxClassifier
@@ -349,7 +350,7 @@ def _attributes(facts: ModelFacts) -> dict[str, Any]:
         "card_": facts.card,
         "provenance_": facts.provenance,
         "target_names_": facts.names,
-        "guarantee_": facts.guarantee,
+        "recall_floor_": facts.guarantee,
     }
     if facts.chosen_by is not None:
         found |= {"threshold_": facts.threshold, "pos_label_": facts.positive}

@@ -145,7 +145,7 @@ def test_it_is_a_scikit_learn_classifier(path, floor, xrays):
     assert clone(model).path == path
     assert model.classes_.tolist() == [0, 1]
     assert not hasattr(model, "target_names_")
-    assert model.guarantee_["recall"] == 0.6
+    assert model.recall_floor_["recall"] == 0.6
     threshold = threshold_of(model)
     assert (threshold.value, threshold.pos_label) == (floor.threshold_, 1)
     again = pickle.loads(pickle.dumps(model))
