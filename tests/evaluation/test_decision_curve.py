@@ -43,11 +43,11 @@ def test_estimator_and_usual_thresholds():
     ("arguments", "message"),
     [
         ({"y_score": 10 * P}, "needs probabilities"),
-        ({"y": np.ones(200), "pos_label": 1}, "of one class"),
+        ({"y_true": np.ones(200), "pos_label": 1}, "of one class"),
         ({"prevalence": 1.0}, "prevalence=1.0 is not between"),
         ({"threshold_probabilities": [0.1, 1.0]}, "threshold_probabilities=1.0 is not between"),
     ],
 )
 def test_scores_without_a_net_benefit_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        decision_curve_predictions(**{"y": Y, "y_score": P} | arguments)
+        decision_curve_predictions(**{"y_true": Y, "y_score": P} | arguments)
