@@ -387,8 +387,8 @@ def test_every_value_has_an_interval_even_of_few_images(seed):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"y": [], "y_score": []}, ValueError, "y is empty"),
-        ({"y": [0, None], "y_score": [0.1, 0.2]}, ValueError, "NaN or None in 1 of 2 labels"),
+        ({"y_true": [], "y_score": []}, ValueError, "y is empty"),
+        ({"y_true": [0, None], "y_score": [0.1, 0.2]}, ValueError, "NaN or None in 1 of 2 labels"),
         ({"threshold": np.nan}, ValueError, "threshold is NaN"),
         ({"threshold": "0.5"}, TypeError, "threshold must be an instance of float"),
         ({"pos_label": 2}, ValueError, r"pos_label=2 is not one of the labels \[0, 1\]"),
@@ -401,7 +401,7 @@ def test_every_value_has_an_interval_even_of_few_images(seed):
 )
 def test_invalid_input_is_refused(arguments, error, message):
     with pytest.raises(error, match=message):
-        evaluate_predictions(**{"y": Y, "y_score": SCORE} | arguments)
+        evaluate_predictions(**{"y_true": Y, "y_score": SCORE} | arguments)
 
 
 def test_counts_are_those_of_each_subgroup():
