@@ -18,6 +18,7 @@ __all__ = [
     "is_device",
     "named_in_errors",
     "open_unlinked",
+    "require_writable_folder",
     "sweep",
     "temporary_folder",
 ]
@@ -216,6 +217,38 @@ def open_unlinked(path: str, flags: int) -> int:
         raise FileExistsError(
             errno.EEXIST, "this is a link, which is not written to; remove it", path
         ) from None
+
+
+def require_writable_folder(folder: Path, name: str) -> None:
+    """Raise if a file cannot be created in a folder, before hours of work for it are lost.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder, which may have to be created.
+    name : str
+        What will be saved in it.
+
+    Raises
+    ------
+    PermissionError
+        If the folder, or the one that it would be created in, is not writable.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import gettempdir
+    >>> from skpneumo._files import require_writable_folder
+    >>> require_writable_folder(Path(gettempdir(), "results"), "model.skpneumo")
+    """
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not os.access(there, os.W_OK | os.X_OK):
+        named = folder if there == folder.absolute() else there
+        raise PermissionError(
+            f"The folder {named} is not writable, so {name} cannot be saved in it. Name another."
+        )
 
 
 def sweep(folder: Path) -> None:

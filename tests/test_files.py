@@ -15,7 +15,13 @@ from pathlib import Path
 import pytest
 
 from skpneumo import _files
-from skpneumo._files import atomic_write, open_unlinked, sweep, temporary_folder
+from skpneumo._files import (
+    atomic_write,
+    open_unlinked,
+    require_writable_folder,
+    sweep,
+    temporary_folder,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="locks, links and permissions of POSIX")
 
@@ -254,6 +260,17 @@ def test_files_of_killed_processes_are_swept_and_files_being_written_are_not(tmp
     with atomic_write(tmp_path / "other.csv") as file:
         file.write("x")
     assert names(tmp_path) == ["other.csv"]
+
+
+def test_a_folder_that_is_not_writable_is_named_before_the_work(tmp_path, monkeypatch):
+    require_writable_folder(tmp_path / "new" / "newer", "model.skpneumo")
+    assert names(tmp_path) == []
+    # The tests may run as root, who may write everywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    for folder in (tmp_path, tmp_path / "new" / "newer"):
+        with pytest.raises(PermissionError, match=r"is not writable, so x\.csv cannot") as caught:
+            require_writable_folder(folder, "x.csv")
+        assert f"The folder {tmp_path} is" in str(caught.value)
 
 
 def test_only_our_files_are_swept(tmp_path):

@@ -1,6 +1,5 @@
 """Save a fitted model to a file, and load it with clear errors."""
 
-import os
 import re
 import shutil
 import sys
@@ -10,7 +9,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from skpneumo._files import atomic_write, is_device
+from skpneumo._files import atomic_write, is_device, require_writable_folder
 from skpneumo._image_files import UNKNOWN_KIND, beginning_of, format_of, kind_of_file
 from skpneumo.cli._terminal import say, text_of
 from skpneumo.cli._training_record import provenance_of
@@ -68,11 +67,7 @@ def refuse_to_overwrite(path: Path, force: bool) -> None:
             f"There is no folder {path.parent} to write {path.name} to. Create it first, or name "
             "another."
         )
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise PermissionError(
-            f"The folder {path.parent} is not writable, so {path.name} cannot be saved in it. "
-            "Name another."
-        )
+    require_writable_folder(path.parent, path.name)
 
 
 def _is_image(path: Path) -> bool:

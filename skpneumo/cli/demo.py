@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import CycloptsError
 from cyclopts.types import NonNegativeInt, PositiveInt
 
-from skpneumo._files import atomic_write
+from skpneumo._files import atomic_write, require_writable_folder
 from skpneumo.cli._options import (
     FOLDER_ALONE,
     CollectionOptions,
@@ -212,6 +212,7 @@ def _prepare_folder(out: Path, force: bool) -> None:
             f"The folder {out} is not empty. Name another with --out, or add --force to write "
             "the demo into it."
         )
+    require_writable_folder(out, "the demo")
     out.mkdir(parents=True, exist_ok=True)
     # Removes only what an earlier demo wrote, which SYNTHETIC.txt marks.
     if (out / "chest_xray" / "SYNTHETIC.txt").exists():

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
 from skpneumo._file_state import file_identity
-from skpneumo._files import atomic_write
+from skpneumo._files import atomic_write, require_writable_folder
 from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile
 from skpneumo.cli._options import FOLDER_ALONE, Force, Out, ReadBy, require_source
@@ -213,6 +213,7 @@ def _check_folder(out: Path) -> None:
             f"There is no folder {out.parent} to create the folder {out.name} in. Create it "
             "first, or name another."
         )
+    require_writable_folder(out, TABLE)
 
 
 def _refuse_to_overwrite(files: list[Path]) -> None:

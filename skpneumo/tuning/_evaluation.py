@@ -68,6 +68,7 @@ def evaluate(
         )
         if record is not None:
             return _restored(record, caller, callback_ctx, options["verbose"])
+        store.require_writable()  # a complete store need not be
 
     fits = [parameters]
     with _measured(run.device_slots) as measures:

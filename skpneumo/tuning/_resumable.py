@@ -15,7 +15,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
 
 from skpneumo._documentation import DocumentationLinks
-from skpneumo._files import temporary_folder
+from skpneumo._files import require_writable_folder, temporary_folder
 from skpneumo._sklearn import (
     BaseSearchCV,
     Interval,
@@ -199,5 +199,7 @@ def _folder(store: Any) -> Path:
         raise NotADirectoryError(
             f"store={str(store)!r} is a file; expected a folder. Name a folder."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        require_writable_folder(folder, "the results of the search")
+        folder.mkdir(parents=True, exist_ok=True)
     return folder

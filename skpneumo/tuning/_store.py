@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from skpneumo._files import atomic_write
+from skpneumo._files import atomic_write, require_writable_folder
 from skpneumo.tuning._fitted_state import fitted_state, restore_fitted_state
 from skpneumo.tuning._predictions import FoldPredictions
 
@@ -57,6 +57,10 @@ class ResultStore:
                 "Remove both files; that fit is repeated."
             ) from error
         return record
+
+    def require_writable(self) -> None:
+        """Raise if a result could not be saved, before it is computed."""
+        require_writable_folder(self._folder, "the results of the search")
 
     def write(self, key: str, record: dict[str, Any]) -> None:
         """Save the predictions of a record and then the record, so that none is incomplete."""

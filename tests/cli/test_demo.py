@@ -68,3 +68,9 @@ def test_demo_on_real_xrays(real_data, tmp_path, capsys):
 def test_demo_says_when_there_is_nothing_at_the_folder(tmp_path, capsys):
     assert main(["demo", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "o")]) == 1
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_demo_names_a_folder_that_is_not_writable(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert main(["demo", "--out", str(tmp_path / "new" / "demo")]) == 1
+    assert f"{tmp_path} is not writable, so the demo cannot" in capsys.readouterr().err

@@ -195,3 +195,13 @@ def test_a_failed_run_leaves_no_table_that_looks_complete(
     assert main(arguments) == 130
     assert not (tmp_path / TABLE).exists()
     assert {path.suffix for path in tmp_path.iterdir()} == {".png"}
+
+
+def test_a_folder_that_is_not_writable_is_refused_before_the_model_is_loaded(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    for out in (tmp_path, tmp_path / "new"):
+        assert main(["explain", "no model", "x.png", "--out", str(out)]) == 1
+        said = capsys.readouterr().err
+        assert f"{tmp_path} is not writable, so explanations.csv cannot" in said

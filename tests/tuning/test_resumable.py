@@ -203,6 +203,20 @@ def test_a_file_as_store_is_refused(search, rows, tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+def test_a_store_that_is_not_writable_is_refused_before_the_first_fit(
+    search, counting, rows, tmp_path, monkeypatch
+):
+    search().fit(*rows)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert search().fit(*rows).n_restored_ == 6  # complete, so nothing is written
+    counting.n_fits = 0
+    for options in ({"grid": {"answer": [2]}}, {"store": tmp_path / "new" / "store"}):
+        with pytest.raises(PermissionError, match="not writable, so the results of the search"):
+            search(**options).fit(*rows)
+    assert counting.n_fits == 0
+    assert not (tmp_path / "new").exists()
+
+
 def scorer_of(answer, default):
     def score(estimator, X, y, added=default):
         return answer + added
