@@ -1,5 +1,6 @@
 """The ``skpneumo`` program: its table of commands, and how errors are reported."""
 
+import errno
 import os
 import sys
 import warnings
@@ -38,6 +39,20 @@ USER_ERRORS = (OSError, ValueError, ImportError, MemoryError)
 ABOUT_BACKENDS = (
     "Install that backend, or set the environment variable KERAS_BACKEND to another one."
 )
+
+# What the errors of the system do not say.
+_REMEDIES = {
+    errno.EACCES: "Allow access to it, or name another.",
+    errno.EPERM: "Allow access to it, or name another.",
+    errno.EROFS: "Name another, on a disk that can be written.",
+    errno.ENOSPC: "Make room, or name another, on a disk with free space.",
+    errno.EDQUOT: "Make room, or name another, on a disk with free space.",
+    errno.EFBIG: "Allow larger files: ulimit -f unlimited",
+    errno.EMFILE: "Allow more open files: ulimit -n 4096",
+}
+# Of Python, if the number of threads or the memory of this process is limited.
+_NO_THREAD = "can't start new thread"
+_NO_TEMPORARY_FOLDER = "No usable temporary directory"
 _BACKENDS = {"jax", "openvino", "tensorflow", "torch"}
 
 # Commands are imported only when they run or show their help, so their summaries are repeated
@@ -108,8 +123,9 @@ def _launch(
         # An error raised by a command itself lacks the name of the command.
         error.command_chain = error.command_chain or tokens[:1]
         raise
-    except USER_ERRORS as error:
-        if debug or received_signal() or _is_of_standard_output(error):
+    except (*USER_ERRORS, RuntimeError) as error:
+        is_bug = isinstance(error, RuntimeError) and str(error) != _NO_THREAD
+        if is_bug or debug or received_signal() or _is_of_standard_output(error):
             raise
         _say_error(error)
         return FAILED
@@ -159,9 +175,23 @@ def _say_error(error: Exception) -> None:
     """Print an error in one line."""
     # Python's own MemoryError says nothing.
     text = text_of(error) or "there is not enough memory."
+    if remedy := _remedy_of(error):
+        text = f"{text}. {remedy}"
     if _is_of_backend(error):
         text = f"Keras cannot start: {text.rstrip('.')}. {ABOUT_BACKENDS}"
     say(f"skpneumo: {text}", file=sys.stderr)
+
+
+def _remedy_of(error: Exception) -> str:
+    """Suggest what to do about an error of the system; "" if the error does so itself."""
+    if str(error) == _NO_THREAD:
+        return "Allow more threads or memory: ulimit -u, ulimit -v"
+    if not isinstance(error, OSError) or error.errno is None or _is_of_standard_output(error):
+        return ""
+    if str(error.strerror).startswith(_NO_TEMPORARY_FOLDER):
+        return "Set TMPDIR to a folder that you can write to."
+    is_plain = error.filename is not None and error.strerror == os.strerror(error.errno)
+    return _REMEDIES.get(error.errno, "") if is_plain else ""
 
 
 def _is_of_backend(error: Exception) -> bool:

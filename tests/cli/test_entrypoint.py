@@ -297,6 +297,29 @@ def test_an_error_of_another_file_does_not_name_standard_output(monkeypatch, cap
     assert raised.value is error
 
 
+@pytest.mark.parametrize("code", [errno.EACCES, errno.ENOSPC, errno.EFBIG, errno.EMFILE])
+def test_errors_of_the_system_end_with_a_remedy(monkeypatch, capsys, code):
+    assert run_raising(monkeypatch, OSError(code, os.strerror(code), "out.csv")) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"skpneumo: {os.strerror(code)}: 'out.csv'. ")
+    assert said.count("\n") == 1
+    assert run_raising(monkeypatch, OSError(code, "Own words, with a remedy.", "out.csv")) == 1
+    assert capsys.readouterr().err == "skpneumo: Own words, with a remedy.: 'out.csv'\n"
+
+
+def test_limits_of_threads_and_of_temporary_files_are_told_from_bugs(monkeypatch, capsys):
+    assert run_raising(monkeypatch, RuntimeError("can't start new thread")) == 1
+    said = "skpneumo: can't start new thread. Allow more threads or memory: ulimit -u, ulimit -v\n"
+    assert capsys.readouterr().err == said
+    text = "No usable temporary directory found in ['/tmp']"
+    assert run_raising(monkeypatch, FileNotFoundError(errno.ENOENT, text)) == 1
+    assert capsys.readouterr().err.endswith(
+        "/tmp']. Set TMPDIR to a folder that you can write to.\n"
+    )
+    with pytest.raises(RuntimeError, match="another"):
+        run_raising(monkeypatch, RuntimeError("another"))
+
+
 def test_messages_do_not_go_to_standard_output_if_standard_error_is_closed(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", None)
     assert main(["fit"]) == 2
