@@ -1,5 +1,6 @@
 """Record in a model file, as salted hashes without names, what the model was trained on."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -132,10 +133,12 @@ def _is_given(patient: Any) -> bool:
 
 def _content(path: str) -> str:
     """Hash the contents of a file; "" if it cannot be read, which decoding it reports."""
+    if not os.path.isfile(path):  # opening a pipe waits for a writer, and devices have no end
+        return ""
     try:
         with open(path, "rb") as file:
             return blake2b(file.read(), digest_size=16).hexdigest()
-    except OSError:
+    except (OSError, MemoryError):
         return ""
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import stat
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -245,7 +246,7 @@ class ImageStream:
         for name, state in states.items():
             if files[name] in digests:
                 continue
-            if len(files_of_size[state.st_size]) == 1:
+            if len(files_of_size[state.st_size]) == 1 or not stat.S_ISREG(state.st_mode):
                 digests[files[name]] = struct.pack("<q", state.st_size)
             else:
                 with open(name, "rb") as file:

@@ -1,12 +1,14 @@
 """A model file records its training images and patients without revealing their names."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from skpneumo.cli._collections import rows_of
 from skpneumo.cli._training_record import TrainingRecord, _hashed
@@ -74,3 +76,13 @@ def test_a_record_with_names_as_they_are_is_read(xrays):
     name = "normal-IM-0115"
     old = replace(record, patients=[_hashed(name, record.salt)])
     assert old.seen(["x"], pd.Series([name])).patient.all()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_and_devices_are_not_opened(xrays, tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.jpeg")
+    (tmp_path / "device.jpeg").symlink_to(os.devnull)
+    record = record_of(xrays, xrays.split == "train")
+    monkeypatch.setattr("builtins.open", lambda *_: pytest.fail("it would wait for a writer"))
+    found = record.seen([str(tmp_path / f"{name}.jpeg") for name in ("pipe", "device")], None)
+    assert not found.image.any()
