@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -86,14 +86,16 @@ class _QuietLoader(Loader):
 @contextmanager
 def _noise_held_back() -> Iterator[None]:
     """Hold standard error back, and write all but the noise afterwards."""
-    try:
-        stderr = os.dup(2)
-    except OSError:  # a program without a console has none
-        yield
-        return
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    with tempfile.TemporaryFile() as held_back:
+    with ExitStack() as stack:
+        try:
+            stderr = os.dup(2)
+            stack.callback(os.close, stderr)
+            held_back = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # a program without a console, or no folder for temporary files
+            yield
+            return
+        if sys.stderr is not None:
+            sys.stderr.flush()
         os.dup2(held_back.fileno(), 2)
         try:
             yield
@@ -101,7 +103,6 @@ def _noise_held_back() -> Iterator[None]:
             if sys.stderr is not None:
                 sys.stderr.flush()
             os.dup2(stderr, 2)
-            os.close(stderr)
             held_back.seek(0)
             for line in held_back.read().decode(errors="replace").splitlines():
                 if not is_noise(line):

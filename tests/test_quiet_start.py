@@ -96,6 +96,14 @@ def test_an_import_that_fails_says_why(fake_tensorflow, tmp_path):
     assert (failed.stdout, failed.stderr) == ("broken\n", "told before\n")
 
 
+def test_an_import_needs_no_folder_for_temporary_files(fake_tensorflow):
+    script = (
+        "import tempfile\ndef fail(): raise FileNotFoundError('no folder')\n"
+        "tempfile.TemporaryFile = fail\nimport skpneumo, tensorflow"
+    )
+    assert "a problem of yours" in run(script, **fake_tensorflow).stderr
+
+
 @pytest.mark.slow
 def test_doctor_is_silent_but_for_what_it_finds():
     done = run("import sys\nfrom skpneumo.cli import main\nsys.exit(main(['doctor']))")
