@@ -2,7 +2,6 @@
 
 import os
 import stat
-import struct
 import time
 from functools import cache
 from hashlib import blake2b
@@ -60,7 +59,7 @@ def image_key(path: str, tag: bytes) -> bytes | None:
         return None  # decoding it raises the error
     if not stat.S_ISREG(status.st_mode) or _has_just_changed(status):
         return None
-    state = struct.pack("<qQqq", *state_in(status))
+    state = repr(state_in(status)).encode()  # times of any size
     name = os.fsencode(os.path.abspath(path))
     return blake2b(tag + state + name, digest_size=16).digest()
 

@@ -254,6 +254,18 @@ def test_other_decoders_and_formats_have_other_keys(xray_files, monkeypatch):
     assert key() != before
 
 
+@pytest.mark.parametrize("seconds", [-(10**9), 10**10], ids=["1938", "2286"])
+def test_files_of_any_date_have_keys(seconds, tmp_path, monkeypatch):
+    monkeypatch.setattr(_keys, "_has_just_changed", lambda status: False)
+    path = tmp_path / "x.png"
+    path.touch()
+    keys = set()
+    for date in (seconds, seconds + 1):
+        os.utime(path, (date, date))
+        keys.add(_keys.image_key(str(path), b"tag"))
+    assert len(keys) == 2
+
+
 def test_relative_paths_start_in_the_current_folder(xray_files, decoded, cache, monkeypatch):
     a, b = xray_files(1, seed=1), xray_files(1, seed=2)
     loader = ImageLoader(size=8, cache=cache)
