@@ -110,7 +110,8 @@ KINDS = {
     "skipped": Kind(
         "warning",
         "files that cannot be read as images",
-        "Convert images of other formats to PNG, and move the others; they are not used.",
+        "Convert images of other formats to PNG, allow reading what cannot be opened, and move "
+        "the others; they are not used.",
     ),
     "recurring_names": Kind(
         "warning",

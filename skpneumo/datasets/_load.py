@@ -193,7 +193,7 @@ def load_chest_xray(
             f"Skipped {count_skipped(skipped)}. "
             + by_interface(python="The table `skipped`", shell="`skpneumo audit`")
             + " lists all of them with their reasons. Convert images of other formats to PNG; "
-            "move what belongs elsewhere.",
+            "allow reading what cannot be opened; move what belongs elsewhere.",
             SkippedFilesWarning,
             stacklevel=2,
         )
