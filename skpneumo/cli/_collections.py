@@ -1,5 +1,6 @@
 """Read and describe the collection that a command is given."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,7 +138,7 @@ def _test_split(folder: Path | None, options: CollectionOptions) -> str:
 
     if folder is None or options.table is not None or options.part or options.split:
         return ""
-    found = scan(Path(folder).expanduser(), options.top_folders, options.leave_out)
+    found = scan(Path(os.path.expanduser(folder)), options.top_folders, options.leave_out)
     return as_arguments(folder, options, "positive", "hold_out") if "test" in found.splits else ""
 
 
@@ -212,7 +213,9 @@ def _has_splits(folder: Path, options: CollectionOptions, usual: str) -> bool:
 
     if usual == "all":
         return False
-    return bool(scan(Path(folder).expanduser(), options.top_folders, options.leave_out).splits)
+    return bool(
+        scan(Path(os.path.expanduser(folder)), options.top_folders, options.leave_out).splits
+    )
 
 
 def _read_table(

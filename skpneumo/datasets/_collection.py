@@ -103,7 +103,7 @@ def read_collection(
                 "makes two of the folders. Leave one of them out.",
             )
         )
-    folder = Path(root).expanduser()
+    folder = Path(os.path.expanduser(root))
     if top_folders is None and _names_custom_splits(split, folder):
         top_folders = "split"
     tree = scan(folder, top_folders, leave_out)

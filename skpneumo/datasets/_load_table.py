@@ -321,14 +321,14 @@ def _open(
 ) -> tuple[pd.DataFrame, list[Path]]:
     """Read the table, and find the folders that its relative paths start from."""
     refuse_empty_path(root, "root")
-    bases = [] if root is None else [Path(root).expanduser()]
+    bases = [] if root is None else [Path(os.path.expanduser(root))]
     if isinstance(table, pd.DataFrame):
         frame = without_index(table)
         bases = bases or [Path()]
     else:
         refuse_empty_path(table, "table")
         frame = without_index(read_table(table, sheet))
-        bases.append(Path(table).expanduser().parent)
+        bases.append(Path(os.path.expanduser(table)).parent)
     if root is not None and not bases[0].is_dir():
         raise FileNotFoundError(
             f"There is no folder {os.fspath(root)!r} that the paths of the table could start "

@@ -256,7 +256,7 @@ def _new_folder(root: str | os.PathLike[str] | None) -> Path:
         atexit.register(_remove, cleanup, os.getpid())
         return cleanup.enter_context(temporary_folder(Path(tempfile.gettempdir()), "skpneumo"))
     refuse_empty_path(root, "root")
-    folder = Path(root).expanduser()
+    folder = Path(os.path.expanduser(root))
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
     if any(folder.iterdir()):

@@ -68,7 +68,7 @@ def read_table(file: str | os.PathLike[str], sheet: str | int = 0) -> pd.DataFra
     ImportError
         If the package that reads the format is not installed.
     """
-    path = Path(file).expanduser()
+    path = Path(os.path.expanduser(file))
     if not path.exists():
         raise FileNotFoundError(
             f"There is no table {os.fspath(path)!r} (seen from {os.getcwd()!r}). Check the path."

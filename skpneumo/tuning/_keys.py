@@ -160,7 +160,7 @@ def _backend() -> str:
         return keras.config.backend()
     if "KERAS_BACKEND" in os.environ:
         return os.environ["KERAS_BACKEND"]
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    home = Path(os.environ.get("KERAS_HOME") or Path(os.path.expanduser("~"), ".keras"))
     try:
         config = json.loads((home / "keras.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # Keras uses its defaults then

@@ -194,7 +194,7 @@ def _folder(store: Any) -> Path:
         raise ValueError(
             "store='' is empty, as from a variable that is not set. Name a folder, or pass None."
         )
-    folder = Path(store).expanduser().absolute()
+    folder = Path(os.path.expanduser(store)).absolute()
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(
             f"store={str(store)!r} is a file; expected a folder. Name a folder."

@@ -161,6 +161,12 @@ def test_filenames_begin_with_the_root_as_given(tmp_path, monkeypatch):
     assert load_chest_xray("~/xrays").filenames[0] == str(tmp_path / "xrays" / KAGGLE[0])
 
 
+def test_a_folder_may_begin_with_a_tilde(tmp_path, monkeypatch):
+    touch(tmp_path / "~no such user", KAGGLE)
+    monkeypatch.chdir(tmp_path)
+    assert len(load_chest_xray("~no such user").filenames) == len(KAGGLE)
+
+
 @pytest.mark.parametrize(
     ("split", "expected"),
     [

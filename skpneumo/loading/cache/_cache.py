@@ -71,7 +71,7 @@ class DecodeCache:
     @property
     def path(self) -> Path:
         """Absolute path of the folder."""
-        return Path(self.directory).expanduser().absolute()
+        return Path(os.path.expanduser(self.directory)).absolute()
 
     def info(self) -> CacheInfo:
         """Describe the contents of the cache, which may be missing or empty.

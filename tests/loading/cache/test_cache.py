@@ -254,6 +254,10 @@ def test_other_decoders_and_formats_have_other_keys(xray_files, monkeypatch):
     assert key() != before
 
 
+def test_a_folder_of_a_cache_may_begin_with_a_tilde():
+    assert DecodeCache("~no such user/cache").path == Path("~no such user/cache").absolute()
+
+
 @pytest.mark.parametrize("seconds", [-(10**9), 10**10], ids=["1938", "2286"])
 def test_files_of_any_date_have_keys(seconds, tmp_path, monkeypatch):
     monkeypatch.setattr(_keys, "_has_just_changed", lambda status: False)
