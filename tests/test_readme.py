@@ -12,13 +12,21 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+from skpneumo import fetch_chest_xray
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 # The search tries one candidate, which is the one that it finds best, so that this is quick.
 ONE_CANDIDATE = {"[0, 1e-4]": "[0]", "[0, 15]": "[0]"}
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 for several, one in ONE_CANDIDATE.items():
     BLOCKS = [block.replace(several, one) for block in BLOCKS]
 SHOWN = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_data_that_are_cited_are_those_that_are_fetched():
+    cited = re.findall(r"rscbjbr9sj\.\d", README + (ROOT / "CITATION.cff").read_text("utf-8"))
+    assert set(cited) == set(re.findall(r"rscbjbr9sj\.\d", fetch_chest_xray.__doc__))
 
 
 def without_figures(texts):
