@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -1023,6 +1024,50 @@ def test_callbacks_are_called_for_the_floor_and_the_models(capsys, parameters):
     screening.fit(X, y, groups=range(300))
     np.testing.assert_array_equal(told.predict_proba(X), screening.predict_proba(X))
     assert pickle.loads(pickle.dumps(told)).threshold_ == screening.threshold_
+
+
+class Told(LogisticRegression):
+    """Classifier that says when it predicts."""
+
+    told: ClassVar = []
+
+    def predict_proba(self, X):
+        self.told.append("scores")
+        return super().predict_proba(X)
+
+
+class Tasks:
+    """Callback that says when a task of a wrapper ends, and whether its model is there."""
+
+    def setup(self, estimator, context):
+        pass
+
+    teardown = on_fit_task_begin = setup
+
+    def on_fit_task_end(self, estimator, context):
+        there = hasattr(estimator, "estimator_") or hasattr(estimator, "estimators_")
+        Told.told.append((context.task_name, there))
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "told"),
+    [
+        (
+            RecallFloorClassifier(Told(), recall=0.8, cv=2, ensemble=False),
+            ["scores", ("fit-fold", False)] * 2 + [("fit-folds", False), ("refit", True)],
+        ),
+        (
+            PriorShiftClassifier(Told(), cv=2),
+            [("fit-estimator", True)] + ["scores", ("fit-fold", True)] * 2,
+        ),
+        (InputGate(Told(), random_state=0), [("fit-estimator", True)]),
+    ],
+)
+def test_a_task_ends_when_its_model_is_stored_or_scored(wrapper, told):
+    X, y = make_classification(300, random_state=0)
+    Told.told.clear()
+    wrapper.set_callbacks(Tasks()).fit(X, y, groups=range(300))
+    assert Told.told[: len(told)] == told
 
 
 def test_the_models_of_a_fit_are_counted_before_it():

@@ -1,6 +1,7 @@
 """Shared code of the classifiers that wrap another classifier."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -22,7 +23,7 @@ __all__ = [
     "BinaryWrapperMixin",
     "WrapperMixin",
     "check_samples",
-    "fit_with_callbacks",
+    "fitted_in_task",
     "whole_or_not_fitted",
 ]
 
@@ -121,12 +122,17 @@ def check_samples(X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
     return X, checked_labels(y)
 
 
-def fit_with_callbacks(
+@contextmanager
+def fitted_in_task(
     estimator: Any, X: Any, y: Any, fit_params: dict[str, Any], caller: Any, context: Any
-) -> Any:
-    """Fit an estimator as one task of the wrapper that calls it, under its callbacks."""
+) -> Iterator[Any]:
+    """Fit an estimator as one task of the wrapper that calls it, under its callbacks.
+
+    The task ends with the block, which stores or scores the fitted estimator, as in the searches
+    of scikit-learn.
+    """
     with context.propagate_callback_context(estimator):
         context.call_on_fit_task_begin(estimator=caller, X=X, y=y)
         fitted = estimator.fit(X, y, **fit_params)
+    yield fitted
     context.call_on_fit_task_end(estimator=caller, X=X, y=y)
-    return fitted

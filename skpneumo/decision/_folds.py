@@ -14,7 +14,7 @@ from skpneumo._sklearn import (
     _get_response_values_binary,
     _safe_indexing,
 )
-from skpneumo.decision._binary_wrapper import fit_with_callbacks
+from skpneumo.decision._binary_wrapper import fitted_in_task
 from skpneumo.splitting import PatientKFold
 
 __all__ = [
@@ -87,8 +87,8 @@ def fit_and_score(
     train, test = split
     X_train, y_train = _safe_indexing(X, train), y[train]
     fit_params = _check_method_params(X, fit_params, indices=train)
-    fit_with_callbacks(estimator, X_train, y_train, fit_params, caller, context)
-    scores = positive_score(estimator, _safe_indexing(X, test), pos_label)
+    with fitted_in_task(estimator, X_train, y_train, fit_params, caller, context) as fitted:
+        scores = positive_score(fitted, _safe_indexing(X, test), pos_label)
     return estimator if keep else None, scores
 
 

@@ -33,7 +33,7 @@ from skpneumo._warning_lines import users_stacklevel
 from skpneumo.decision._binary_wrapper import (
     WrapperMixin,
     check_samples,
-    fit_with_callbacks,
+    fitted_in_task,
     whole_or_not_fitted,
 )
 from skpneumo.decision._gate_calibration import choose_thresholds, terms_of_gate
@@ -465,8 +465,9 @@ class InputGate(
             fit_params = _check_method_params(X, fit_params, indices=rows)
             X, y = _safe_indexing(X, rows), y[rows]
         task = context.subcontext("fit-estimator")
-        self.estimator_ = fit_with_callbacks(clone(self.estimator), X, y, fit_params, self, task)
-        self._copy_fitted_attributes(self.estimator_)
+        model = clone(self.estimator)
+        with fitted_in_task(model, X, y, fit_params, self, task) as self.estimator_:
+            self._copy_fitted_attributes(self.estimator_)
 
     def _fit_checks(
         self,

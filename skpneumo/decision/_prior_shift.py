@@ -22,7 +22,7 @@ from skpneumo._sklearn import HasMethods, Interval, _check_sample_weight, _fit_c
 from skpneumo.decision._binary_wrapper import (
     BinaryWrapperMixin,
     check_samples,
-    fit_with_callbacks,
+    fitted_in_task,
     whole_or_not_fitted,
 )
 from skpneumo.decision._folds import (
@@ -262,8 +262,9 @@ class PriorShiftClassifier(
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         task = context.subcontext("fit-estimator")
-        self.estimator_ = fit_with_callbacks(clone(self.estimator), X, y, fit_params, self, task)
-        self._copy_fitted_attributes(self.estimator_)
+        model = clone(self.estimator)
+        with fitted_in_task(model, X, y, fit_params, self, task) as self.estimator_:
+            self._copy_fitted_attributes(self.estimator_)
         self.prevalence_ = float(
             self.training_prevalence_ if self.prevalence is None else self.prevalence
         )

@@ -22,7 +22,7 @@ from skpneumo._sklearn import HasMethods, StrOptions, _fit_context
 from skpneumo.decision._binary_wrapper import (
     BinaryWrapperMixin,
     check_samples,
-    fit_with_callbacks,
+    fitted_in_task,
     whole_or_not_fitted,
 )
 from skpneumo.decision._folds import (
@@ -434,7 +434,8 @@ class RecallFloorClassifier(
         if not self.ensemble:
             refit = context.subcontext("refit")
             model = clone(self.estimator)
-            self.estimators_ = [fit_with_callbacks(model, X, y, fit_params, self, refit)]
+            with fitted_in_task(model, X, y, fit_params, self, refit) as fitted:
+                self.estimators_ = [fitted]
         return held_out, scores
 
     def _fit_folds(
