@@ -110,7 +110,8 @@ def find_patients(
     known = np.ones(n_samples, dtype=bool)
     if groups is not None:
         patients = check_groups(groups, n_samples)
-        return patients, _is_given(patients), []
+        names = filenames_of(X if filenames is None else filenames)
+        return patients, _is_given(patients) & ~_named_after_files(patients, names), []
     names = filenames_of(X) if filenames is None else check_paths(filenames)
     carried = carried_patients(X)
     for told in (carried, names):
@@ -125,7 +126,7 @@ def find_patients(
     patients = np.full(n_samples, None, dtype=object)
     if carried is not None:
         patients[:] = carried
-    known = _is_given(patients)
+    known = _is_given(patients) & ~_named_after_files(patients, names)
     remarks = []
     if not known.all() and names is None:
         patients[~known] = [
@@ -216,6 +217,19 @@ def _is_given(patients: NDArray[np.object_]) -> NDArray[np.bool_]:
             isinstance(each, tuple)
             or not (isinstance(each, UnknownPatient) or pd.isna(each) or str(each).strip() == "")
             for each in patients
+        ],
+        dtype=bool,
+    )
+
+
+def _named_after_files(patients: NDArray[Any], names: Any) -> NDArray[np.bool_]:
+    """Find ids of unknown patients that have become other text, which name the file of the row."""
+    if names is None or len(names) != len(patients):
+        return np.zeros(len(patients), dtype=bool)
+    return np.array(
+        [
+            isinstance(id_, str) and id_ == UnknownPatient.of_file(name)
+            for id_, name in zip(patients.tolist(), names, strict=True)
         ],
         dtype=bool,
     )

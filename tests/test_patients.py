@@ -39,7 +39,7 @@ from skpneumo._paths import carried_patients, filenames_of
 from skpneumo._patients import check_groups, find_patients, patients_of
 from skpneumo.audit import audit_images
 from skpneumo.classifiers import _validation_split
-from skpneumo.datasets import UnknownPatientsWarning
+from skpneumo.datasets import UnknownPatientsWarning, patient_ids
 from skpneumo.decision import InputGate
 from skpneumo.evaluation import (
     compare_protocols,
@@ -75,6 +75,27 @@ def test_a_missing_patient_is_read_from_the_name_or_unknown(missing):
     with pytest.warns(UnknownPatientsWarning, match="1 of 2 file names"):
         patients = patients_of(X, 3)
     assert patients.tolist() == ["virus-1", "unknown-scan.png", "ann"]
+
+
+@pytest.mark.parametrize(
+    "as_text",
+    [
+        np.asarray,
+        lambda groups: groups.astype(str),
+        lambda groups: pd.Series(groups, dtype="string"),
+        lambda groups: [str(each) for each in groups.astype(str)],
+    ],
+)
+def test_ids_of_unknown_patients_are_recognised_as_other_text(as_text):
+    paths = ["person1_virus_6.jpeg", "scan.png", "scans/c.png"]
+    with pytest.warns(UnknownPatientsWarning):
+        groups = as_text(patient_ids(paths))
+    for X, passed in (paths, groups), (np.zeros((3, 2)), groups), (frame_of(paths, groups), None):
+        of_files = {} if isinstance(X, (list, pd.DataFrame)) else {"filenames": paths}
+        patients, known, remarks = find_patients(X, 3, passed, **of_files)
+        assert list(patients) == ["virus-1", "unknown-scan.png", "unknown-scans/c.png"]
+        assert known.tolist() == [True, False, False]
+        assert bool(remarks) == (passed is None)
 
 
 def test_numbers_of_a_table_and_text_of_names_do_not_clash():

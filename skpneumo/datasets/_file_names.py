@@ -59,7 +59,8 @@ _DICOM = (".dcm", ".dicom")
 class UnknownPatient(str):
     """The id of a row whose patient is unknown, which says so if it is passed as a group.
 
-    Conversion to other text, as by ``astype(str)`` or in a Series of text, loses this.
+    Conversion to other text, as by ``astype(str)`` or in a Series of text, loses this, but it can
+    still be recognised beside the file that it names.
     """
 
     @classmethod
