@@ -247,9 +247,7 @@ class BaseNetworkClassifier(
             views = AugmentedViews(
                 self.augmentation, self.n_tta, self.value_range_, self._tta_seed
             )
-        return predict_probabilities(
-            self._parts(), X, views, self.devices, check=self._check_known_range
-        )
+        return predict_probabilities(self._parts(), X, views, self.devices)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predict the most probable class.

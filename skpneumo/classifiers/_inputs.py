@@ -123,6 +123,9 @@ class ImageInputMixin(DocumentationLinks):
             self._check_shape(X.shape, reset)
         if reset:
             self.input_shape_ = X.shape[1:]
+        if is_stream(X):
+            X = self._with_checked_batches(X, reset)
+        elif reset:
             self._check_first_range(X, filenames)
         else:
             self._check_known_range(X, filenames)
@@ -193,21 +196,30 @@ class ImageInputMixin(DocumentationLinks):
                 f"{', '.join(map(str, self.input_shape_))}) if they are rows of pixels."
             )
 
+    def _with_checked_batches(self, X: Any, reset: bool) -> Any:
+        """Check the files of a stream as they are decoded, which is later."""
+        if reset:
+            return X.checked_by(self._refuse_dark_files)
+        white = np.array([UINT8], dtype=X.dtype)
+        refuse_other_pixels(self, self.value_range_, white, None, self._are_pixels(X))
+        return X.checked_by(self._check_known_range)
+
     def _check_known_range(self, X: Any, filenames: Any) -> None:
         """Refuse pixels whose range cannot be on the same scale as in ``fit``."""
-        pixels, names = X, filenames
-        if is_stream(X):  # its batches are checked when they are predicted
-            pixels, names = np.array([UINT8], dtype=X.dtype), None
-        refuse_other_pixels(self, self.value_range_, pixels, names, self._are_pixels(X))
+        refuse_other_pixels(self, self.value_range_, X, filenames, self._are_pixels(X))
 
     def _check_first_range(self, X: Any, filenames: Any) -> None:
         """Refuse 8-bit images that are nearly black, which prediction would refuse as well."""
-        if is_stream(X) or X.dtype != np.uint8 or not self._are_pixels(X):
+        if X.dtype != np.uint8 or not self._are_pixels(X):
             return
         given = _range_of(X)
         if given[1] <= 1 or not same_kind_of_pixels(UINT8, given):
             raise ValueError(_too_dark(f"none of its values exceeds {given[1]:g}", given[1]))
-        if dark := dark_files(X, filenames):
+        self._refuse_dark_files(X, filenames)
+
+    def _refuse_dark_files(self, X: Any, filenames: Any) -> None:
+        if self._are_pixels(X) and (dark := dark_files(X, filenames)):
+            given = _range_of(X)
             raise OtherPixelsError(
                 _too_dark(f"its values are only {ranges_of_files(dark)}", given[1]),
                 {

@@ -5,7 +5,7 @@ import os
 import stat
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from hashlib import blake2b
@@ -129,6 +129,7 @@ class ImageStream:
             white,
         )
         self._n_jobs = n_jobs
+        self._check: Callable[[NDArray[Any], Any], None] | None = None
 
     @property
     def resize(self) -> str:
@@ -216,18 +217,42 @@ class ImageStream:
             If files of a batch cannot be read.
         """
         n_threads = effective_n_jobs(self._n_jobs)
-        ahead: deque[Future[NDArray[np.uint8]]] = deque()
+        ahead: deque[tuple[NDArray[Any], Future[NDArray[np.uint8]]]] = deque()
         threads = ThreadPoolExecutor(n_threads, thread_name_prefix="skpneumo-decoding")
         try:
             for rows in selections:
                 names = self.filenames[rows]
-                ahead.append(threads.submit(self._reader.read, names, 1, share_work=False))
+                decoding = threads.submit(self._reader.read, names, 1, share_work=False)
+                ahead.append((names, decoding))
                 if len(ahead) > n_threads:
-                    yield ahead.popleft().result()
+                    yield self._checked(*ahead.popleft())
             while ahead:
-                yield ahead.popleft().result()
+                yield self._checked(*ahead.popleft())
         finally:
             threads.shutdown(cancel_futures=True)
+
+    def checked_by(self, check: Callable[[NDArray[Any], Any], None]) -> "ImageStream":
+        """Return this stream with a check of every batch that is decoded from it.
+
+        Parameters
+        ----------
+        check : callable
+            Function of the images and their file names that raises if it refuses them.
+
+        Returns
+        -------
+        stream : ImageStream
+            The same rows; their selections are checked as well.
+        """
+        stream = copy(self)
+        stream._check = check
+        return stream
+
+    def _checked(self, names: Any, decoding: Future[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        images = decoding.result()
+        if self._check is not None:
+            self._check(images, names)
+        return images
 
     def content_digests(self) -> list[bytes]:
         """Compute digests that tell different files apart, reading as little as possible.

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from imblearn.over_sampling import SMOTE
 from imblearn.under_sampling import NearMiss
 from numpy.testing import assert_array_equal
+from PIL import Image
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict, train_test_split
 from sklearn.utils import resample, shuffle
@@ -223,6 +224,46 @@ def test_transfer_classifier_fits_a_stream(collection, brief_backbone):
     )
     results = [clone(transfer).fit(some[:12], y[:12]).predict_proba(some) for some in (X, stream)]
     assert_array_equal(*results)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda X, y: fitted(X, y),
+        lambda X, y: fitted(X, y, early_stopping=True, validation_fraction=0.3),
+        lambda X, y: CNNClassifier(filters=(), dense_units=()).partial_fit(X, y),
+        lambda X, y: fitted(X[:20], y[:20]).partial_fit(X, y),
+        lambda X, y: fitted(X[:20], y[:20]).predict(X),
+        lambda X, y: fitted(X[:20], y[:20]).last_features(X),
+        lambda X, y: CNNClassifier(filters=(), epochs=1).fit(
+            X[:20], y[:20], X_val=X[-3:], y_val=y[-3:]
+        ),
+        lambda X, y: TransferClassifier("Brief", weights=None, epochs=1).fit(X, y),
+    ],
+    ids=[
+        "fit",
+        "inner-validation",
+        "partial_fit",
+        "second-partial_fit",
+        "predict",
+        "last_features",
+        "X_val",
+        "transfer",
+    ],
+)
+def test_files_that_are_too_dark_are_refused_when_decoded(
+    use, collection, tmp_path, brief_backbone
+):
+    _, stream, y = collection
+    dark = tmp_path / "IM-9999-0001.png"
+    Image.fromarray(stream[0][..., 0] // 16).save(dark)
+    names = [*stream.filenames, dark]
+    told = []
+    for loader in (ImageLoader(size=16), ImageLoader(size=16, stream=True)):
+        with pytest.raises(ValueError, match=r"in '.*IM-9999-0001\.png'.*white=4095") as caught:
+            use(loader.transform(names), np.append(y, 0))
+        told.append(str(caught.value).removeprefix("In X_val and y_val: "))
+    assert told[0] == told[1]
 
 
 def test_resampler_splitters_and_cross_validation_accept_a_stream(collection):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._images import batches_of, is_stream
+from skpneumo._images import batches_of
 from skpneumo.classifiers.engine._compiled import (
     CompiledPrediction,
     NetworkSpec,
@@ -30,21 +30,16 @@ def predict_probabilities(
     X: Any,
     views: AugmentedViews | None = None,
     devices: int | str | None = None,
-    check: Callable[[NDArray[Any], Any], None] | None = None,
 ) -> NDArray[np.float64]:
     """Predict probabilities (n_samples, n_classes) of the images, or their mean over views.
 
     The parts of the network are applied in order. They compute in float32, whatever the precision
-    in training, so that a model file predicts the same on every machine. Batches of a stream are
-    checked with their file names as they are decoded.
+    in training, so that a model file predicts the same on every machine.
     """
     proba = []
     with ExitStack() as borrowed:
         programs, n_rows = _borrow(parts, devices, borrowed), rows_per_batch(X)
-        selections = prediction_batches(X)
-        for rows, images in zip(selections, batches_of(X, selections), strict=True):
-            if check is not None and is_stream(X):
-                check(images, X.filenames[rows])
+        for images in batches_of(X, prediction_batches(X)):
             versions = [images] if views is None else views(images)
             logits = [_feed_through(programs, version, n_rows) for version in versions]
             proba.append(np.mean([to_probabilities(version) for version in logits], axis=0))
