@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -63,7 +63,8 @@ def locate(entries: NDArray[np.object_], bases: Sequence[Path]) -> Located:
         moved = search.without_foreign_folder(
             missing, [entry for entry, path in found.items() if path]
         )
-        found |= search.find_below({entry: moved.get(entry, entry) for entry in missing})
+        sought = {entry: moved.get(entry, entry) for entry in missing}
+        found |= search.find_below(sought, found.values())
     filenames = np.array([found[entry] for entry in entries], dtype=object)
     return Located(filenames, search.ambiguous, search.remarks)
 
@@ -137,10 +138,11 @@ class _Search:
             )
         return tails
 
-    def find_below(self, entries: Mapping[str, str]) -> dict[str, str]:
+    def find_below(self, entries: Mapping[str, str], known: Iterable[str] = ()) -> dict[str, str]:
         """Search for files by name and, if given, folder, anywhere below the first folder.
 
-        Case and the encoding of accents are ignored, as on Windows and macOS.
+        Case and the encoding of accents are ignored, as on Windows and macOS. A file of the name
+        in another folder is only remarked on, unless it is one of the known files.
         """
         by_name, by_stem = defaultdict(list), defaultdict(list)
         for file in walk(self._bases[0] or os.curdir):
@@ -150,6 +152,7 @@ class _Search:
                 if is_image_name(name):
                     by_stem[os.path.splitext(name)[0]].append(file.path)
         found, renamed = {}, []
+        namesakes: dict[str, str] = {}
         for entry, sought in entries.items():
             if entry in self.ambiguous:
                 continue
@@ -157,7 +160,8 @@ class _Search:
                 found[entry] = path
                 continue
             folder, _, name = _folded(sought.replace("\\", "/")).rpartition("/")
-            fitting = _in_folder([*by_name.get(name, ()), *by_stem.get(name, ())], folder)
+            named = [*by_name.get(name, ()), *by_stem.get(name, ())]
+            fitting = _in_folder(named, folder)
             if not fitting and is_image_name(name):
                 fitting = _in_folder(by_stem.get(os.path.splitext(name)[0], ()), folder)
                 renamed += [entry] * (len(fitting) == 1)
@@ -166,12 +170,25 @@ class _Search:
             found[entry] = fitting[0] if len(fitting) == 1 else ""
             if len(fitting) > 1:
                 self.ambiguous[entry] = fitting
+            elif not fitting and len(named) == 1:
+                namesakes[entry] = os.path.abspath(named[0])
+        self._remark_on(namesakes, {*known, *found.values()})
         if renamed:
             self.remarks.append(
                 f"{counted(len(renamed), 'file')} of the table have another suffix here: "
                 f"{renamed[0]!r} is {found[renamed[0]]!r}."
             )
         return found
+
+    def _remark_on(self, namesakes: Mapping[str, str], known: Iterable[str]) -> None:
+        """Name a file that may be a missing one of the same name, but is in another folder."""
+        taken = {os.path.abspath(path) for path in known if path}
+        moved = {entry: path for entry, path in namesakes.items() if path not in taken}
+        for entry, path in list(moved.items())[:1]:
+            self.remarks.append(
+                f"{counted(len(moved), 'file')} of the table may be in another folder here: "
+                f"there is no {entry!r}, but {path!r}."
+            )
 
 
 def _in_folder(paths: Sequence[str], folder: str) -> list[str]:

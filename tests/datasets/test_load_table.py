@@ -153,6 +153,7 @@ def test_ambiguous_names_are_refused(root):
         ({"label": ["normal", "", "nan", "pneumonia"]}, "2 of 4 rows have no 'label': 'a/2.png'"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:1 file of the table may be in another folder")
 def test_incomplete_rows_are_named_or_dropped_with_a_warning(root, change, said):
     table = TABLE.assign(**change)
     with pytest.raises((FileNotFoundError, ValueError), match=f"{said}.*incomplete="):

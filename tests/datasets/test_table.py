@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import unicodedata
 
 import pandas as pd
@@ -238,6 +239,21 @@ def test_a_missing_absolute_path_is_not_searched_for_if_others_exist(root):
     paths = [str(root / "m1/C1.png"), str(root / "m2/C2.png"), str(root / "gone/C3.png")]
     with pytest.raises(FileNotFoundError, match="1 of 3 files of the table do not exist"):
         load_image_table(frame(image=paths), root=root, **COLUMNS)
+
+
+@pytest.mark.parametrize("wrong", ["/old/C9.png", "C:\\scans\\C9.png", "old/C9.png", "old/C9"])
+def test_a_file_of_the_name_in_another_folder_is_named(root, wrong):
+    (root / "m3").mkdir(exist_ok=True)
+    (root / "m3/C9.png").touch()
+    paths = [str(root / "m1/C1.png"), str(root / "m2/C2.png"), wrong]
+    told = f"there is no {wrong!r}, but {str(root / 'm3/C9.png')!r}"
+    with pytest.raises(FileNotFoundError, match=re.escape(told)):
+        load_image_table(frame(image=paths), root=root, **COLUMNS)
+    # Unless the table has that file as well.
+    paths[0] = "m3/C9.png"
+    with pytest.raises(FileNotFoundError, match="1 of 3 files") as caught:
+        load_image_table(frame(image=paths), root=root, **COLUMNS)
+    assert "there is no" not in str(caught.value)
 
 
 def test_files_of_the_same_name_stay_apart_on_another_computer(root):
