@@ -102,8 +102,10 @@ def load_image_table(
     label : str, default="label"
         The column with the classes. Surrounding space is ignored, and labels that differ only in
         case, space, hyphens, leading zeros or a trailing ``.0`` are one class, with a warning. So
-        are answers such as ``yes``, ``Y``, ``TRUE`` and ``1`` if there are no other labels. A dash
-        or a question mark alone is an empty cell if there are two or more other labels.
+        are answers such as ``yes``, ``Y``, ``TRUE`` and ``1`` if there are no other labels; the
+        classes are then named after the column, such as ``pneumonia`` and ``not pneumonia``,
+        unless it has a general name such as ``label``. A dash or a question mark alone is an empty
+        cell if there are two or more other labels.
     patient : str or None, default=None
         The column with the patients. None uses the column ``patient`` if there is one, in upper
         or lower case, and otherwise reads the patients from the paths. Ids that differ only in

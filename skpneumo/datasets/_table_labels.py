@@ -36,6 +36,8 @@ __all__ = [
 
 Positive = str | int | Sequence[str] | Callable[[list[str]], bool] | None
 
+# Answers that say nothing without the name of the column.
+_YES, _NO = frozenset({"1", "yes", "y", "true"}), frozenset({"0", "no", "n", "false"})
 # Column names that do not tell what 1 means.
 _GENERIC_NAMES = frozenset(
     {"label", "labels", "target", "class", "classes", "y", "diagnosis", "finding", "findings"}
@@ -112,9 +114,9 @@ def read_labels(
     remarks += _remarks_on_lists(findings, codes, {*spelling.values()})
     names = sorted({listed[0] for listed in findings})
     _refuse_what_is_no_class(names, column, len(cells))
-    numbers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
-    if numbers == {"0", "1"} and _names_the_illness(column):
-        is_positive = np.array([folded(listed[0]) == "1" for listed in findings], dtype=bool)
+    answers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
+    if answers & _YES and answers & _NO and answers <= _YES | _NO and _names_the_illness(column):
+        is_positive = np.array([folded(listed[0]) in _YES for listed in findings], dtype=bool)
         return _two_classes(is_positive[codes], f"not {column}", column, remarks)
     classes = order_classes(names, None)
     number = {name: i for i, name in enumerate(classes.names)}
@@ -301,8 +303,8 @@ def _by_positive(
             "are the illness, not the healthy ones."
         )
     # Not beside grades such as 2, which are also not "not grade".
-    only_answers = {*known} <= {"0", "1", _UNCERTAIN_NUMBER}
-    if only_answers and "1" in {*map(folded, wanted)} and _names_the_illness(column):
+    only_answers = {*known} <= _YES | _NO | {_UNCERTAIN_NUMBER}
+    if only_answers and _YES & {*map(folded, wanted)} and _names_the_illness(column):
         return _two_classes(is_positive[codes], f"not {column}", column, remarks)
     name = " or ".join(dict.fromkeys(wanted))
     other = next(iter(others)) if len(others) == 1 else f"not {name}"

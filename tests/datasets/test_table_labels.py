@@ -79,6 +79,18 @@ def test_columns_of_0_and_1_are_named_by_their_column():
     assert labels_of("0", "1", positive=1).names == ["0", "1"]
 
 
+@pytest.mark.parametrize("answers", [("yes", "no"), ("TRUE", "FALSE"), ("Y", "N"), ("1", "0")])
+@pytest.mark.parametrize("asked", [False, True])
+def test_answers_are_named_by_their_column(answers, asked):
+    options = {"positive": answers[0]} if asked else {}
+    labels = labels_of(*answers, column="Pneumonia", **options)
+    assert (labels.names, labels.positive) == (["not Pneumonia", "Pneumonia"], ["Pneumonia"])
+    assert labels.target.tolist() == [1, 0]
+    # Which of the answers is the illness can be said, and a general name does not name it.
+    assert set(labels_of(*answers, column="Healthy", positive=answers[1]).names) == {*answers}
+    assert set(labels_of(*answers, column="label", positive=answers[0]).names) == {*answers}
+
+
 def test_answers_beside_0_and_1_are_reported():
     labels = labels_of("0", "1", "yes", column="Pneumonia")
     assert (labels.names, labels.target.tolist()) == (["not Pneumonia", "Pneumonia"], [0, 1, 1])
