@@ -222,6 +222,22 @@ def _require_fitted_classifier(model: Any, path: Path) -> None:
             f"{path} contains a {type(model).__name__} that has not been fitted. Create a fitted "
             "model with `skpneumo fit`."
         ) from error
+    if _begins_with_columns(model):
+        raise ValueError(
+            f"{path} contains a {type(model).__name__} that begins with a ColumnTransformer, "
+            "which takes columns of a frame, but the commands pass only the paths of X-ray files. "
+            "Use it in Python, or save a pipeline that begins with an ImageLoader."
+        )
+
+
+def _begins_with_columns(model: Any) -> bool:
+    """Tell whether a fitted classifier, or one inside, begins with a choice of columns."""
+    from sklearn.compose import ColumnTransformer
+
+    from skpneumo.fitted import classifiers_of
+
+    first = [each.transformers[0] for each in classifiers_of(model) if each.transformers]
+    return any(isinstance(each, ColumnTransformer) for each in first)
 
 
 def _is_of_numbers(model: Any) -> bool:

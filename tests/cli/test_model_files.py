@@ -13,6 +13,7 @@ from pathlib import Path
 import joblib
 import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import VotingClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -48,6 +49,20 @@ def test_fit_writes_data_alone_by_default(xrays, tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert main(["predict", "model.skpneumo", xrays.filenames[0]]) == 0
     assert "pickle" not in capsys.readouterr().err
+
+
+def flat(images):
+    return images.reshape(len(images), -1)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_models_that_choose_columns_are_refused(inside, xrays, tmp_path, capsys):
+    pixels = make_pipeline(ImageLoader(size=4), FunctionTransformer(flat))
+    model = make_pipeline(ColumnTransformer([("pixels", pixels, "path")]), GaussianNB())
+    model = VotingClassifier([("one", model)], voting="soft") if inside else model
+    joblib.dump(model.fit(xrays.X, xrays.target), tmp_path / "model.joblib")
+    assert main(["predict", str(tmp_path / "model.joblib"), str(xrays.filenames[0])]) == 1
+    assert "begins with a ColumnTransformer, which takes columns" in capsys.readouterr().err
 
 
 def test_devices_are_written_to_without_force(model_file, xrays, monkeypatch, capsys):
