@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.datasets import make_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -1007,6 +1008,15 @@ def test_the_only_model_of_an_earlier_fit_is_not_that_of_folds(samples):
     assert hasattr(floor.fit(X, y, groups=range(len(y))), "estimator_")
     floor.set_params(cv=2).fit(X, y, groups=range(len(y)))
     assert not hasattr(floor, "estimator_")
+
+
+def test_a_name_that_an_ensemble_has_replaced_by_a_number_is_explained(samples):
+    X, y = samples
+    names = np.array(["abnormal", "normal"])[y]
+    floor = RecallFloorClassifier(LogisticRegression(), recall=0.8, pos_label="abnormal")
+    for ensemble in VotingClassifier([("floor", floor)]), BaggingClassifier(floor, 2):
+        with pytest.raises(ValueError, match=r"\[0, 1\], by which ensembles .* Pass one of"):
+            ensemble.fit(X, names)
 
 
 # scikit-learn's callbacks

@@ -289,7 +289,12 @@ def positive_label(y: NDArray[Any], pos_label: Any = None) -> Any:
                 error.classes,
             ) from None
     if pos_label not in classes:
-        raise ValueError(f"pos_label={pos_label!r} is not one of the labels {classes.tolist()}.")
+        numbered = isinstance(pos_label, str) and classes.tolist() == [0, 1]
+        why = ", by which ensembles such as VotingClassifier replace the sorted labels" * numbered
+        raise ValueError(
+            f"pos_label={pos_label!r} is not one of the labels {classes.tolist()}{why}. Pass one "
+            "of these."
+        )
     return pos_label
 
 
