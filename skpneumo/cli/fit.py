@@ -65,10 +65,10 @@ def fit(
     recipe
         robust: a small residual network, trained from scratch on random crops, shapes, exposures
         and detail. quality: a larger one on images of 128 pixels, trained longer, for a GPU.
-        hog-svm: a linear model of edges, without a network; needs scikit-image. The networks of
-        published studies: dense-baseline, dense-32-64-96-128, cnn-50-50-75, cnn-64-128-256,
-        cnn-double-conv, cnn-undersampled, cnn-conv-pool-dropout, vgg16, xception. Or any backbone
-        of keras.applications, such as DenseNet121.
+        hog-svm: a linear model of edges, without a network; needs scikit-image, and five patients
+        of each class. The networks of published studies: dense-baseline, dense-32-64-96-128,
+        cnn-50-50-75, cnn-64-128-256, cnn-double-conv, cnn-undersampled, cnn-conv-pool-dropout,
+        vgg16, xception. Or any backbone of keras.applications, such as DenseNet121.
     recall
         Floor of recall, such as 0.95: the threshold is the highest that keeps it, with 95 %
         confidence, on patients that were not trained on. With few patients this trains five

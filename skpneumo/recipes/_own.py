@@ -96,8 +96,8 @@ def _residual_network(random_state: Any) -> "classifiers.CNNClassifier":
 def hog_svm(random_state: Any) -> Pipeline:
     """A linear support vector machine on histograms of oriented gradients, without a network.
 
-    It is the baseline that networks have to surpass. Its probabilities are calibrated on folds of
-    patients.
+    It is the baseline that networks have to surpass. Its probabilities are calibrated on five
+    folds, so it needs five patients of each class.
     """
     machine = make_pipeline(
         FunctionTransformer(hog_features), LinearSVC(C=0.03, random_state=random_state)
