@@ -6,16 +6,19 @@ classifier are about all images.
 """
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
+from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import (
     classes_of,
     gate_of,
+    positive_label,
     split_transformers,
     threshold_of,
     unwrap,
@@ -25,6 +28,7 @@ from skpneumo.fitted import (
 __all__ = [
     "how_to_get_probabilities",
     "is_network",
+    "positive_column",
     "probabilities_and_labels",
     "reasons_to_withhold",
     "scores_and_decisions",
@@ -82,6 +86,29 @@ def how_to_get_probabilities(estimator: Any) -> str:
                 return "Use voting='soft' for its VotingClassifier, which needs no new fit."
             return "Use voting='soft' for its VotingClassifier, of classifiers with predict_proba."
     return "Use a classifier with predict_proba."
+
+
+def positive_column(estimator: Any) -> int | None:
+    """Find which of two classes is positive for the commands and the server; None if unclear.
+
+    It is the illness by the labels, else the class of the threshold. In Python, the class of a
+    threshold comes first.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import FixedThresholdClassifier
+    >>> from skpneumo._responses import positive_column
+    >>> model = LogisticRegression().fit([[0.0], [1.0]], ["NORMAL", "PNEUMONIA"])
+    >>> positive_column(FixedThresholdClassifier(model, pos_label="NORMAL"))
+    1
+    """
+    classes = classes_of(estimator)
+    with suppress(UndecidedPositiveError):
+        return classes.index(positive_classes(classes).positive[0])
+    with suppress(UndecidedPositiveError):
+        return classes.index(positive_label(estimator))
+    return None
 
 
 def scores_of(estimator: Any, X: Any, pos_label: Any) -> NDArray[Any] | None:

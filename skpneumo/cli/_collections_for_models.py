@@ -147,7 +147,7 @@ def _negative_first(
     If it names neither, as it is in the words of the collection, they keep their order.
     """
     from skpneumo._positive_class import positive_classes
-    from skpneumo.cli._labels import positive_column
+    from skpneumo._responses import positive_column
 
     column = positive_column(model)
     if column is not None:

@@ -11,7 +11,6 @@ __all__ = [
     "labels_at",
     "labels_of",
     "other_positive",
-    "positive_column",
     "shown_columns",
 ]
 
@@ -26,28 +25,13 @@ def class_names(model: Any) -> list[str]:
     return getattr(model, "target_names_", by_contract)
 
 
-def positive_column(model: Any) -> int | None:
-    """Find which of two classes is positive: by their labels, else that of the threshold.
-
-    None if neither tells.
-    """
-    from skpneumo._positive_class import UndecidedPositiveError, positive_classes
-    from skpneumo.fitted import classes_of, positive_label
-
-    classes = classes_of(model)
-    with suppress(UndecidedPositiveError):
-        return classes.index(positive_classes(classes).positive[0])
-    with suppress(UndecidedPositiveError):
-        return classes.index(positive_label(model))
-    return None
-
-
 def other_positive(model: Any) -> str:
     """Name the class whose threshold a model has, if the commands take the other for positive.
 
     Of two classes, the commands take the illness, and `evaluate` in Python that of the threshold.
     """
     from skpneumo._positive_class import UndecidedPositiveError
+    from skpneumo._responses import positive_column
     from skpneumo.fitted import classes_of, positive_label
 
     column = positive_column(model) if len(model.classes_) == 2 else None
@@ -63,6 +47,8 @@ def shown_columns(model: Any) -> list[int]:
 
     If it is unclear which one that is, it is the second.
     """
+    from skpneumo._responses import positive_column
+
     n_classes = len(model.classes_)
     if n_classes != 2:
         return list(range(n_classes))

@@ -182,8 +182,7 @@ def load_model(path: Path) -> Any:
     if other := other_positive(model):
         say(
             f"skpneumo: {path.name}: the threshold of this model is on the probability of "
-            f"{other}, which `skpneumo serve` and Python take for the positive class. The other "
-            "commands take the illness.",
+            f"{other}, which Python takes for the positive class. The commands take the illness.",
             file=sys.stderr,
         )
     recorded_uselessness(model)

@@ -20,7 +20,8 @@ __all__ = ["RowCounts", "predicted_columns", "predicted_rows"]
 
 def predicted_columns(model: Any) -> list[str]:
     """Name the cells of the rows that :func:`predicted_rows` makes."""
-    from skpneumo.cli._labels import class_names, positive_column, shown_columns
+    from skpneumo._responses import positive_column
+    from skpneumo.cli._labels import class_names, shown_columns
     from skpneumo.fitted import gate_of
 
     names, shown = class_names(model), shown_columns(model)

@@ -5,6 +5,8 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+
 from skpneumo import __version__
 from skpneumo._responses import is_network
 from skpneumo.decision import RecallFloorClassifier
@@ -33,7 +35,7 @@ def model_facts(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "threshold": model.threshold,
         "upper_threshold": model.upper_threshold,
         "decision": _decision(model),
-        "recall_floor": _recall_floor(model.estimator),
+        "recall_floor": _recall_floor(model),
         "gate": gate_facts(model.estimator),
         "methods": _methods(model.estimator),
         "limits": asdict(limits),
@@ -69,29 +71,36 @@ def notice_of(own: str | None) -> str:
 def _decision(model: ServedModel) -> str:
     if len(model.names) != 2:
         return "The label is the most probable class."
-    threshold = model.threshold
-    if model.positive is None or threshold is None:
+    rule = model.rule
+    if rule is None:
         return "The label is that of the model's own predict."
-    name = model.names[model.positive]
-    said = f"The label is {name} from a probability of {threshold:.4g} on."
-    if model.upper_threshold is None:
+    name = model.names[rule.column]
+    when = f"from a probability of {rule.lower:.4g} on"
+    if rule.column != model.positive:  # whose probability is shown
+        when = f"where the probability of {name} is at least {rule.lower:.4g}"
+    said = f"The label is {name} {when}."
+    if rule.upper is None:
         return said
-    return f"{said} Below {model.upper_threshold:.4g} such images should be referred to a person."
+    return f"{said} Below {rule.upper:.4g} such images should be referred to a person."
 
 
-def _recall_floor(estimator: Any) -> dict[str, Any] | None:
-    """Describe the guarantee of a recall floor; None if there is none."""
-    threshold = threshold_of(estimator)
-    chosen = None if threshold is None else threshold.chosen_by
+def _recall_floor(model: ServedModel) -> dict[str, Any] | None:
+    """Describe the guarantee of a recall floor, and of which class; None if there is none."""
+    threshold = threshold_of(model.estimator)
+    if threshold is None:
+        return None
+    chosen = threshold.chosen_by
+    labels = np.asarray(model.estimator.classes_).tolist()
+    floor = {"positive": model.names[labels.index(threshold.pos_label)]}
     if isinstance(chosen, RecallFloorClassifier):
-        return {
+        return floor | {
             "recall": float(chosen.recall),
             "confidence": float(chosen.confidence),
             "guarantee": chosen.guarantee_,
             "terms": chosen.guarantee_terms_,
         }
     from_file = getattr(chosen, "recall_floor_", None)  # of an exported model
-    return None if from_file is None else dict(from_file)
+    return None if from_file is None else floor | dict(from_file)
 
 
 def _methods(estimator: Any) -> list[str]:

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skpneumo._memory_files import files_in_memory
 from skpneumo._pixel_values import OtherPixelsError
-from skpneumo._positive_class import UndecidedPositiveError
-from skpneumo._responses import probabilities_and_labels
-from skpneumo.fitted import positive_label, threshold_of
+from skpneumo._responses import positive_column, probabilities_and_labels
+from skpneumo.fitted import threshold_of
 from skpneumo.loading import UnreadableImagesError, image_size
 from skpneumo.serving._gate import gate_answers, withholds
 
@@ -35,6 +34,14 @@ class ImageError(ValueError):
 
 class ImageTooLargeError(ImageError):
     """Error raised if an image has more pixels than the server accepts."""
+
+
+class Rule(NamedTuple):
+    """The class that a model predicts from a probability on, and refers below another."""
+
+    column: int
+    lower: float
+    upper: float | None
 
 
 @dataclass(frozen=True)
@@ -58,31 +65,30 @@ class ServedModel:
     @cached_property
     def positive(self) -> int | None:
         """The column of the positive class; None for more than two classes, or if unclear."""
-        if len(self.names) != 2:
-            return None
-        try:
-            return self._labels.index(positive_label(self.estimator))
-        except UndecidedPositiveError:
-            return None
+        return positive_column(self.estimator) if len(self.names) == 2 else None
 
     @cached_property
     def threshold(self) -> float | None:
         """The probability of the positive class from which on it is predicted."""
-        found = threshold_of(self.estimator)
-        if found is None or found.response != "predict_proba" or self.positive is None:
-            return None
-        return found.on_scores_of(self._labels[self.positive])
+        rule = self.rule
+        return rule.lower if rule is not None and rule.column == self.positive else None
 
     @cached_property
     def upper_threshold(self) -> float | None:
         """The probability below which positive predictions are referred, if the model refers."""
+        return None if self.threshold is None or self.rule is None else self.rule.upper
+
+    @cached_property
+    def rule(self) -> "Rule | None":
+        """The thresholds, also if they are on the other class; None if unknown."""
         found = threshold_of(self.estimator)
-        chosen = None if found is None else found.chosen_by
-        # From a RecallFloorClassifier, or from an exported file of one.
-        upper = getattr(chosen, "upper_threshold_", None)
-        if upper is None or self.threshold is None or upper <= self.threshold:
+        if found is None or found.response != "predict_proba" or self.positive is None:
             return None
-        return float(upper)
+        # From a RecallFloorClassifier, or from an exported file of one.
+        upper = getattr(found.chosen_by, "upper_threshold_", None)
+        if upper is not None:
+            upper = float(upper) if upper > found.value else None
+        return Rule(self._labels.index(found.pos_label), found.value, upper)
 
     @cached_property
     def withholds(self) -> bool:
@@ -197,10 +203,10 @@ class ServedModel:
 
     def _refers(self, row: list[float]) -> bool:
         """Tell whether a probability lies between the two thresholds."""
-        lower, upper, positive = self.threshold, self.upper_threshold, self.positive
-        if lower is None or upper is None or positive is None:
+        rule = self.rule
+        if rule is None or rule.upper is None:
             return False
-        return lower <= row[positive] < upper
+        return rule.lower <= row[rule.column] < rule.upper
 
     def explain(self, content: bytes, method: str, target: str | None) -> bytes:
         """Plot the evidence over one image.

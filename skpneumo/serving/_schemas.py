@@ -33,6 +33,8 @@ class Answer(BaseModel):
 class RecallFloor(BaseModel):
     """Guarantee of the operating point."""
 
+    positive: str
+    """The class whose recall has the floor."""
     recall: float
     confidence: float
     guarantee: str

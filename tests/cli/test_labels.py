@@ -16,9 +16,10 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.preprocessing import FunctionTransformer
 
 from skpneumo import ImageLoader, evaluate, make_pipeline
+from skpneumo._responses import positive_column
 from skpneumo.cli import main
 from skpneumo.cli._collections_for_models import read_for
-from skpneumo.cli._labels import labels_at, positive_column
+from skpneumo.cli._labels import labels_at
 from skpneumo.cli._options import CollectionOptions
 
 NAMES = {"illness first": ("normal", "abnormal"), "unclear": ("TB", "COVID")}

@@ -137,6 +137,30 @@ def test_between_two_thresholds_it_refers(model, xrays, contents):
     assert served.upper_threshold == floor.upper_threshold_
 
 
+def test_the_illness_is_positive_also_if_the_thresholds_are_on_the_other_class(
+    model, xrays, contents
+):
+    from skpneumo import RecallFloorClassifier
+
+    floor = RecallFloorClassifier(
+        model, recall=0.7, specificity=0.7, confidence=0.5, pos_label=0
+    ).fit(xrays.filenames, xrays.target)
+    served = ServedModel(floor, ["NORMAL", "PNEUMONIA"])
+    answers = served.predict(contents)
+    probabilities = floor.predict_proba(xrays.filenames)[:, 1]
+    assert [each["probability"] for each in answers] == pytest.approx(probabilities, abs=1e-6)
+    names = {0: "NORMAL", 1: "PNEUMONIA", "refer": "refer"}
+    said = [names[each] for each in floor.decide(xrays.filenames)]
+    assert [each["decision"] for each in answers] == said
+    assert served.threshold is served.upper_threshold is None
+    facts = model_facts(served, Limits())
+    assert facts["positive"] == "PNEUMONIA"
+    assert facts["recall_floor"]["positive"] == "NORMAL"
+    assert (
+        f"where the probability of NORMAL is at least {floor.threshold_:.4g}." in facts["decision"]
+    )
+
+
 @pytest.mark.parametrize("on_outlier", ["warn", "nan", "raise"])
 def test_images_that_fail_the_gate_are_withheld_unless_it_only_warns(
     model, xrays, contents, image_of, on_outlier

@@ -276,7 +276,7 @@ function save() {
 function describe() {
   const floor = model.recall_floor;
   const guarantee = floor
-    ? ` Chosen to find ${100 * floor.recall} % or more of the patients with ${model.positive}, ` +
+    ? ` Chosen to find ${100 * floor.recall} % or more of the patients with ${floor.positive}, ` +
       `with confidence ${100 * floor.confidence} % (${floor.guarantee}).`
     : " No recall is guaranteed.";
   find("decision").textContent = `${model.decision}${guarantee}`;
