@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from skpneumo._formatting import counted
 
 __all__ = [
+    "NO",
+    "YES",
     "folded",
     "meaning_of_labels",
     "one_spelling",
@@ -29,9 +31,11 @@ _NO_PATIENT = frozenset(
     {"unknown", "unk", "anonymous", "anonymized", "anonymised", "anon", "deidentified",
      "de identified", "removed", "not available", "not known", "missing", "none", "no id"}
 )  # fmt: skip
-# The two answers to a question, as people and programs write them.
-_NO = frozenset({"no", "n", "false", "0", "negative", "neg", "-", "absent"})
-_YES = frozenset({"yes", "y", "true", "1", "positive", "pos", "+", "present"})
+# Answers, as people and programs write them, that say nothing without the question.
+NO, YES = frozenset({"no", "n", "false", "0"}), frozenset({"yes", "y", "true", "1"})
+# The two answers to a question.
+_NO = NO | {"negative", "neg", "-", "absent"}
+_YES = YES | {"positive", "pos", "+", "present"}
 # Decimals of a whole number, with a comma in many countries. Three zeros may be thousands.
 _WHOLE = re.compile(r"([-+]?)0*(\d+)(?:\.0+|,00?)?")
 _MIDNIGHT = re.compile(r"[ t]00:00:00(\.0+)?$")

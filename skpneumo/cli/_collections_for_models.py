@@ -174,10 +174,14 @@ def _as_in_model(xrays: "Bunch", names: list[str], options: CollectionOptions | 
     They are the same in another spelling; or 0 and 1, also of a column with the name of the
     positive class; or --positive names the positive one of two, and no name is of the model.
     """
-    from skpneumo._spellings import meaning_of_labels
+    from skpneumo._spellings import NO, YES, folded, meaning_of_labels
 
     meaning = meaning_of_labels([*xrays.target_names, *names])
     own, wanted = [*map(meaning, xrays.target_names)], [*map(meaning, names)]
+    if options is not None and len(own) == 1 and own[0] in NO | YES:
+        column = folded(options.label or "")
+        if {*wanted} == {f"not {column}", column}:  # a column with one of the two answers
+            own = [column if own[0] in YES else f"not {column}"]
     # Some of a model's classes are enough, such as healthy people alone for the specificity.
     if own == wanted or {*own} < {*wanted} or (len(names) > 2 and sorted(own) == sorted(wanted)):
         place = [wanted.index(each) for each in own]
@@ -208,10 +212,15 @@ def _in_the_same_order(
     own: list[str], wanted: list[str], options: CollectionOptions | None
 ) -> bool:
     """Whether two classes of other names are the negative and the positive one of a model."""
+    from skpneumo._spellings import NO, YES, folded
+
     if own == ["0", "1"]:
         return True
     if options is None:
         return False
+    # The model has the answers of a column as its classes, and the collection its name.
+    if own[0] == f"not {own[1]}" and wanted[0] in NO and wanted[1] in YES:
+        return {*map(folded, options.positive)} <= YES
     # "not X" joins several classes, one of which may be the positive one of the model.
     joined = own[0].startswith("not ")
     return own == [f"not {wanted[1]}", wanted[1]] or bool(

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -16,6 +17,8 @@ from skpneumo._formatting import counted
 from skpneumo._messages import by_interface
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo._spellings import (
+    NO,
+    YES,
     folded,
     meaning_of_labels,
     one_spelling,
@@ -36,8 +39,6 @@ __all__ = [
 
 Positive = str | int | Sequence[str] | Callable[[list[str]], bool] | None
 
-# Answers that say nothing without the name of the column.
-_YES, _NO = frozenset({"1", "yes", "y", "true"}), frozenset({"0", "no", "n", "false"})
 # Column names that do not tell what 1 means.
 _GENERIC_NAMES = frozenset(
     {"label", "labels", "target", "class", "classes", "y", "diagnosis", "finding", "findings"}
@@ -115,9 +116,11 @@ def read_labels(
     names = sorted({listed[0] for listed in findings})
     _refuse_what_is_no_class(names, column, len(cells))
     answers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
-    if answers & _YES and answers & _NO and answers <= _YES | _NO and _names_the_illness(column):
-        is_positive = np.array([folded(listed[0]) in _YES for listed in findings], dtype=bool)
-        return _two_classes(is_positive[codes], f"not {column}", column, remarks)
+    if answers & YES and answers & NO and answers <= YES | NO and _names_a_class(column):
+        named = _classes_of_answers(column)
+        is_column = np.array([folded(listed[0]) in YES for listed in findings], dtype=bool)
+        is_positive = is_column if named[1] == column else ~is_column
+        return _two_classes(is_positive[codes], *named, remarks)
     classes = order_classes(names, None)
     number = {name: i for i, name in enumerate(classes.names)}
     target = np.array([number[listed[0]] for listed in findings], dtype=np.int64)[codes]
@@ -227,9 +230,18 @@ def _is_whole(number: str) -> bool:
     return _number(number).is_integer()
 
 
-def _names_the_illness(column: str) -> bool:
+def _names_a_class(column: str) -> bool:
     """Tell whether 1 in a column means what the column is called."""
     return column.lower() not in _GENERIC_NAMES
+
+
+def _classes_of_answers(column: str) -> tuple[str, str]:
+    """Name the two classes of a column of answers, the negative one first."""
+    names = f"not {column}", column
+    with suppress(UndecidedPositiveError):
+        (positive,), (negative,) = positive_classes(names)  # "No Finding" is negative
+        return negative, positive
+    return names
 
 
 def _with_point(label: str) -> str:
@@ -303,9 +315,11 @@ def _by_positive(
             "are the illness, not the healthy ones."
         )
     # Not beside grades such as 2, which are also not "not grade".
-    only_answers = {*known} <= _YES | _NO | {_UNCERTAIN_NUMBER}
-    if only_answers and _YES & {*map(folded, wanted)} and _names_the_illness(column):
-        return _two_classes(is_positive[codes], f"not {column}", column, remarks)
+    only_answers = {*known} <= YES | NO | {_UNCERTAIN_NUMBER}
+    negative_name, positive_name = _classes_of_answers(column)
+    of_positive = YES if positive_name == column else NO
+    if only_answers and of_positive & {*map(folded, wanted)} and _names_a_class(column):
+        return _two_classes(is_positive[codes], negative_name, positive_name, remarks)
     name = " or ".join(dict.fromkeys(wanted))
     other = next(iter(others)) if len(others) == 1 else f"not {name}"
     return _two_classes(is_positive[codes], other, name, remarks)

@@ -86,8 +86,12 @@ def test_answers_are_named_by_their_column(answers, asked):
     labels = labels_of(*answers, column="Pneumonia", **options)
     assert (labels.names, labels.positive) == (["not Pneumonia", "Pneumonia"], ["Pneumonia"])
     assert labels.target.tolist() == [1, 0]
-    # Which of the answers is the illness can be said, and a general name does not name it.
-    assert set(labels_of(*answers, column="Healthy", positive=answers[1]).names) == {*answers}
+    # A column can also be called as the healthy, and a general name names no class.
+    options = {"positive": answers[1]} if asked else {}
+    labels = labels_of(*answers, column="No Finding", **options)
+    assert (labels.names, labels.target.tolist()) == (["No Finding", "not No Finding"], [0, 1])
+    assert labels.positive == ["not No Finding"]
+    assert set(labels_of(*answers, column="Pneumonia", positive=answers[1]).names) == {*answers}
     assert set(labels_of(*answers, column="label", positive=answers[0]).names) == {*answers}
 
 
