@@ -6,6 +6,7 @@ classifier are about all images.
 """
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -88,11 +89,11 @@ def how_to_get_probabilities(estimator: Any) -> str:
     return "Use a classifier with predict_proba."
 
 
-def positive_column(estimator: Any) -> int | None:
+def positive_column(estimator: Any, names: Sequence[str] | None = None) -> int | None:
     """Find which of two classes is positive for the commands and the server; None if unclear.
 
-    It is the illness by the labels, else the class of the threshold. In Python, the class of a
-    threshold comes first.
+    It is the illness by the names of the classes, which may be stored in the estimator, or by the
+    labels, else the class of the threshold. In Python, the class of a threshold comes first.
 
     Examples
     --------
@@ -104,8 +105,10 @@ def positive_column(estimator: Any) -> int | None:
     1
     """
     classes = classes_of(estimator)
-    with suppress(UndecidedPositiveError):
-        return classes.index(positive_classes(classes).positive[0])
+    named = getattr(estimator, "target_names_", classes) if names is None else names
+    for each in ([*named], classes):
+        with suppress(UndecidedPositiveError):
+            return each.index(positive_classes(each).positive[0])
     with suppress(UndecidedPositiveError):
         return classes.index(positive_label(estimator))
     return None

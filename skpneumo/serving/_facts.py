@@ -71,8 +71,9 @@ def notice_of(own: str | None) -> str:
 def _decision(model: ServedModel) -> str:
     if len(model.names) != 2:
         return "The label is the most probable class."
-    rule = model.rule
-    if rule is None:
+    rule, threshold = model.rule, threshold_of(model.estimator)
+    is_own = threshold is not None and threshold.chosen_by is not None
+    if rule is None or (rule.column != model.positive and not is_own):
         return "The label is that of the model's own predict."
     name = model.names[rule.column]
     when = f"from a probability of {rule.lower:.4g} on"

@@ -65,7 +65,7 @@ class ServedModel:
     @cached_property
     def positive(self) -> int | None:
         """The column of the positive class; None for more than two classes, or if unclear."""
-        return positive_column(self.estimator) if len(self.names) == 2 else None
+        return positive_column(self.estimator, self.names) if len(self.names) == 2 else None
 
     @cached_property
     def threshold(self) -> float | None:

@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from skpneumo.cli import main
 from skpneumo.cli._collections_for_models import read_for
 from skpneumo.cli._labels import labels_at
 from skpneumo.cli._options import CollectionOptions
+from skpneumo.datasets import CollectionWarning
 
 NAMES = {"illness first": ("normal", "abnormal"), "unclear": ("TB", "COVID")}
 
@@ -180,6 +182,33 @@ def test_a_table_in_other_words_than_an_undecided_model(
     assert read.target_names == ["COVID", "TB"]
     called = np.array(["COVID", "TB"])[read.target] == expected
     assert called.tolist() == ((xrays.target == 1) ^ (labels[0] == expected)).tolist()
+
+
+@pytest.mark.parametrize("answers", [("no", "yes"), ("FALSE", "TRUE"), ("N", "Y"), ("0", "1")])
+@pytest.mark.parametrize("has_answers", [False, True])  # or the name of the column, as classes
+@pytest.mark.parametrize("rows", ["all", "negative", "positive"])
+def test_answers_of_a_column_are_those_of_the_model(answers, has_answers, rows, tmp_path, xrays):
+    table = tmp_path / "answers.csv"
+    listed = np.array(answers)[xrays.target]
+    chosen = {"all": xrays.target >= 0, "negative": xrays.target == 0}
+    chosen = chosen.get(rows, xrays.target == 1)
+    frame = pd.DataFrame({"path": xrays.filenames, "Pneumonia": listed})[chosen]
+    frame.to_csv(table, index=False)
+    names = [*answers] if has_answers else ["not Pneumonia", "Pneumonia"]
+    model = SimpleNamespace(target_names_=names, classes_=np.arange(2))
+    for positive in [(), (answers[1],)] if rows == "all" else [()]:
+        options = CollectionOptions(table=table, label="Pneumonia", positive=positive)
+        with nullcontext() if rows == "all" else pytest.warns(CollectionWarning, match="one cl"):
+            read = read_for(model, None, options, "all", "held out")
+        assert read.target_names == names
+        assert read.positive == [names[1]]
+        assert read.target.tolist() == xrays.target[chosen].tolist()
+
+
+def test_the_illness_is_that_of_the_names_of_a_model():
+    model = SimpleNamespace(target_names_=["PNEUMONIA", "NORMAL"], classes_=np.arange(2))
+    assert positive_column(model) == 0
+    assert positive_column(model, ["NORMAL", "PNEUMONIA"]) == 1
 
 
 def test_findings_that_a_model_does_not_know_are_asked_about(tmp_path, xrays):

@@ -159,6 +159,9 @@ def test_the_illness_is_positive_also_if_the_thresholds_are_on_the_other_class(
     assert (
         f"where the probability of NORMAL is at least {floor.threshold_:.4g}." in facts["decision"]
     )
+    # The names tell the illness also where the labels are numbered the other way round.
+    served = ServedModel(floor, ["PNEUMONIA", "NORMAL"])
+    assert (served.positive, served.threshold) == (0, floor.threshold_)
 
 
 @pytest.mark.parametrize("on_outlier", ["warn", "nan", "raise"])
