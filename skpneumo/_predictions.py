@@ -131,7 +131,7 @@ class Predictions:
             missing, some are text and others numbers, a predicted label is unknown, a score is not
             finite, a patient is missing, or the decisions are given twice or cannot be derived.
         """
-        labels = check_labels(y)
+        labels = check_labels(y, "y_true")
         called = None if y_pred is None else check_labels(y_pred, "y_pred")
         filenames = None if filenames is None else check_paths(filenames)
         score = None if y_score is None else _check_scores(y_score)
@@ -270,14 +270,16 @@ def check_labels(y: ArrayLike, name: str = "y") -> NDArray[Any]:
     return np.array(entries.tolist())
 
 
-def check_same_kind(y: NDArray[Any], y_pred: NDArray[Any], name: str = "y_pred") -> None:
+def check_same_kind(
+    y: NDArray[Any], y_pred: NDArray[Any], name: str = "y_pred", name_of_y: str = "y_true"
+) -> None:
     """Raise if one of two arrays of labels is text and the other numbers, which are never equal.
 
     Both must be results of :func:`check_labels`.
     """
     if (y.dtype.kind == "U") != (y_pred.dtype.kind == "U"):
         raise ValueError(
-            f"y has labels such as {y[:1].tolist()[0]!r}, {name} such as "
+            f"{name_of_y} has labels such as {y[:1].tolist()[0]!r}, {name} such as "
             f"{y_pred[:1].tolist()[0]!r}: text never equals a number. Bring both to one type."
         )
 

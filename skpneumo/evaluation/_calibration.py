@@ -115,7 +115,7 @@ def expected_calibration_error(
     >>> expected_calibration_error([0, 0, 1, 1], [0.25, 0.25, 0.75, 0.75])
     0.25
     """
-    labels = check_labels(y_true)
+    labels = check_labels(y_true, "y_true")
     probability = column_or_1d(y_prob).astype(float)
     check_consistent_length(labels, probability)
     if not (probability.min() >= 0 and probability.max() <= 1):

@@ -152,7 +152,7 @@ def persistent_errors(
     3        4         0      0.00
     4        5         4      0.00
     """
-    labels = check_labels(y_true)
+    labels = check_labels(y_true, "y_true")
     predicted = _predictions_of_runs(y_pred, X)
     names = filenames_of(X) if filenames is None else check_paths(filenames)
     check_consistent_length(labels, predicted, names)

@@ -277,7 +277,7 @@ def _collection_of_parts(
     check_consistent_length(X, y)
     check_consistent_length(X_test, y_test)
     labels, labels_test = check_labels(y), check_labels(y_test, "y_test")
-    check_same_kind(labels, labels_test, "y_test")
+    check_same_kind(labels, labels_test, "y_test", "y")
     labels = np.concatenate([labels, labels_test])
     patients = np.concatenate(
         [

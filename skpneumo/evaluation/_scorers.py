@@ -47,7 +47,7 @@ def _share_recognised(
     """Compute the share of the images of one side, positive or negative, predicted as such."""
     import pandas as pd
 
-    truth, called = check_labels(y_true), column_or_1d(y_pred)
+    truth, called = check_labels(y_true, "y_true"), column_or_1d(y_pred)
     if n_withheld := int(pd.isna(called).sum()):
         raise ValueError(
             f"{n_withheld} of {len(called)} images have no predicted label, as an InputGate with "
@@ -191,7 +191,7 @@ def sensitivity_at_specificity(
     >>> sensitivity_at_specificity(y, score, specificity=0.75)
     1.0
     """
-    labels = check_labels(y_true)
+    labels = check_labels(y_true, "y_true")
     pos_label = check_positive_label(labels, _check_pos_label_consistency(pos_label, labels))
     for side, is_of_side in {
         "positive": labels == pos_label,

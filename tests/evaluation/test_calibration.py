@@ -83,7 +83,7 @@ def test_calibration_error_refuses_no_bins():
     ("arguments", "message"),
     [
         (([0, 1], [np.nan, 0.5]), "y_prob ranges from nan"),
-        (([], []), "y is empty"),
+        (([], []), "y_true is empty"),
         ((["a", None], [0.1, 0.9]), "NaN or None in 1 of 2 labels, the first, None, in row 1"),
         (([0, 1, 1], [0.1, 0.9]), "inconsistent numbers of samples"),
     ],

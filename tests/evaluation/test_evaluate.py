@@ -387,7 +387,7 @@ def test_every_value_has_an_interval_even_of_few_images(seed):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"y_true": [], "y_score": []}, ValueError, "y is empty"),
+        ({"y_true": [], "y_score": []}, ValueError, "y_true is empty"),
         ({"y_true": [0, None], "y_score": [0.1, 0.2]}, ValueError, "NaN or None in 1 of 2 labels"),
         ({"threshold": np.nan}, ValueError, "threshold is NaN"),
         ({"threshold": "0.5"}, TypeError, "threshold must be an instance of float"),

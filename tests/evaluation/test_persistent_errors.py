@@ -111,7 +111,11 @@ def test_string_labels_and_estimators():
 @pytest.mark.parametrize(
     ("y", "y_pred", "message"),
     [
-        ([0, 1], [["0", "0"], ["1", "1"]], "y has labels such as 0, run 0 of y_pred such as '0'"),
+        (
+            [0, 1],
+            [["0", "0"], ["1", "1"]],
+            "y_true has labels such as 0, run 0 of y_pred such as '0'",
+        ),
         (["A", "B"], [["A", 0], ["B", 1]], "run 1 of y_pred such as 0"),
         ([0, 1], [[0, np.nan], [1, 1]], "run 1 of y_pred contains NaN or None in 1 of 2 labels"),
         (["A", "B"], [["A", "B"], ["B", None]], "run 1 of y_pred contains NaN or None"),
@@ -136,7 +140,7 @@ def test_names_come_from_paths():
 
 
 def test_no_images_are_refused():
-    with pytest.raises(ValueError, match="y is empty"):
+    with pytest.raises(ValueError, match="y_true is empty"):
         persistent_errors([], np.empty((0, 2)))
 
 

@@ -156,7 +156,7 @@ def test_positive_label_must_be_one_of_the_labels(make):
         make("ill")(LogisticRegression().fit(X, LABELS["strings"][0]), X, LABELS["strings"][0])
     with pytest.raises(ValueError, match="pos_label=2 is not one"):
         sensitivity_at_specificity([0, 1], [0.1, 0.9], pos_label=2)
-    with pytest.raises(ValueError, match="y is empty"):
+    with pytest.raises(ValueError, match="y_true is empty"):
         sensitivity_at_specificity([], [])
 
 

@@ -125,7 +125,7 @@ def plot_evaluation(
     >>> from skpneumo.evaluation import plot_evaluation
     >>> figure = plot_evaluation([0, 0, 1, 0, 1, 1], [0.1, 0.3, 0.4, 0.6, 0.7, 0.9])
     """
-    labels = check_labels(y_true)
+    labels = check_labels(y_true, "y_true")
     predictions = Predictions.of(
         labels,
         y_score,

@@ -155,7 +155,7 @@ class ScoreDistributionDisplay:
         -------
         display : ScoreDistributionDisplay
         """
-        labels = check_labels(y_true)
+        labels = check_labels(y_true, "y_true")
         predictions = Predictions.of(
             labels,
             y_score,
