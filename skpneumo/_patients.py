@@ -110,8 +110,7 @@ def find_patients(
     known = np.ones(n_samples, dtype=bool)
     if groups is not None:
         patients = check_groups(groups, n_samples)
-        names = filenames_of(X if filenames is None else filenames)
-        return patients, _is_given(patients) & ~_named_after_files(patients, names), []
+        return patients, _is_given(patients) & ~_named_after_files(patients, X, filenames), []
     names = filenames_of(X) if filenames is None else check_paths(filenames)
     carried = carried_patients(X)
     for told in (carried, names):
@@ -126,7 +125,7 @@ def find_patients(
     patients = np.full(n_samples, None, dtype=object)
     if carried is not None:
         patients[:] = carried
-    known = _is_given(patients) & ~_named_after_files(patients, names)
+    known = _is_given(patients) & ~_named_after_files(patients, X, filenames)
     remarks = []
     if not known.all() and names is None:
         patients[~known] = [
@@ -222,17 +221,19 @@ def _is_given(patients: NDArray[np.object_]) -> NDArray[np.bool_]:
     )
 
 
-def _named_after_files(patients: NDArray[Any], names: Any) -> NDArray[np.bool_]:
+def _named_after_files(patients: NDArray[Any], X: Any, filenames: Any) -> NDArray[np.bool_]:
     """Find ids of unknown patients that have become other text, which name the file of the row."""
-    if names is None or len(names) != len(patients):
-        return np.zeros(len(patients), dtype=bool)
-    return np.array(
-        [
-            isinstance(id_, str) and id_ == UnknownPatient.of_file(name)
-            for id_, name in zip(patients.tolist(), names, strict=True)
-        ],
+    found = np.array(
+        [isinstance(each, str) and each.startswith(UnknownPatient.PREFIX) for each in patients],
         dtype=bool,
     )
+    if found.any():  # else X, which may be anything beside groups, is not looked at
+        names = filenames_of(X if filenames is None else filenames)
+        if names is None or len(names) != len(patients):
+            return np.zeros(len(patients), dtype=bool)
+        for row in np.flatnonzero(found):
+            found[row] = patients[row] == UnknownPatient.of_file(names[row])
+    return found
 
 
 def _comparable(patients: NDArray[np.object_]) -> NDArray[Any]:

@@ -63,10 +63,12 @@ class UnknownPatient(str):
     still be recognised beside the file that it names.
     """
 
+    PREFIX = "unknown-"
+
     @classmethod
     def of_file(cls, path: str) -> "UnknownPatient":
         """Name the patient after the file."""
-        return cls(printable(f"unknown-{path}"))
+        return cls(printable(f"{cls.PREFIX}{path}"))
 
 
 class Patients(NamedTuple):

@@ -130,6 +130,11 @@ def test_batches_come_in_order(both, batch_size, n_jobs):
     assert_array_equal(np.concatenate(batches), images)
 
 
+def test_an_empty_stream_has_no_batches(both):
+    _, stream = both
+    assert list(stream[:0]) == list(stream[:0].batches(4)) == []
+
+
 @pytest.mark.parametrize(
     "select",
     [
