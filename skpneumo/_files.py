@@ -231,8 +231,10 @@ def require_writable_folder(folder: Path, name: str) -> None:
 
     Raises
     ------
+    NotADirectoryError
+        If it, or the folder that it would be created in, is a file.
     PermissionError
-        If the folder, or the one that it would be created in, is not writable.
+        If it, or the folder that it would be created in, is not writable.
 
     Examples
     --------
@@ -244,6 +246,10 @@ def require_writable_folder(folder: Path, name: str) -> None:
     there = folder.absolute()
     while not there.exists() and there != there.parent:
         there = there.parent
+    if not there.is_dir():
+        raise NotADirectoryError(
+            f"{there} is a file, so {name} cannot be saved below it. Name a folder."
+        )
     if not os.access(there, os.W_OK | os.X_OK):
         named = folder if there == folder.absolute() else there
         raise PermissionError(

@@ -11,7 +11,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -87,11 +87,13 @@ class _QuietLoader(Loader):
 def _noise_held_back() -> Iterator[None]:
     """Hold standard error back, and write all but the noise afterwards."""
     with ExitStack() as stack:
-        try:
+        held_back = None
+        # A program may have no console, or no folder for temporary files.
+        with suppress(OSError):
             stderr = os.dup(2)
             stack.callback(os.close, stderr)
             held_back = stack.enter_context(tempfile.TemporaryFile())
-        except OSError:  # a program without a console, or no folder for temporary files
+        if held_back is None:
             yield
             return
         if sys.stderr is not None:

@@ -271,6 +271,10 @@ def test_a_folder_that_is_not_writable_is_named_before_the_work(tmp_path, monkey
         with pytest.raises(PermissionError, match=r"is not writable, so x\.csv cannot") as caught:
             require_writable_folder(folder, "x.csv")
         assert f"The folder {tmp_path} is" in str(caught.value)
+    monkeypatch.undo()
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match=r"file is a file, so x\.csv cannot be saved"):
+        require_writable_folder(tmp_path / "file" / "new", "x.csv")
 
 
 def test_only_our_files_are_swept(tmp_path):

@@ -182,12 +182,16 @@ class _Search:
 
     def _remark_on(self, namesakes: Mapping[str, str], known: Iterable[str]) -> None:
         """Name a file that may be a missing one of the same name, but is in another folder."""
+        if not namesakes:
+            return
         taken = {os.path.abspath(path) for path in known if path}
         moved = {entry: path for entry, path in namesakes.items() if path not in taken}
-        for entry, path in list(moved.items())[:1]:
+        if moved:
+            files = counted(len({*moved.values()}), "file")
+            entry, path = next(iter(moved.items()))
             self.remarks.append(
-                f"{counted(len(moved), 'file')} of the table may be in another folder here: "
-                f"there is no {entry!r}, but {path!r}."
+                f"{files} of the table may be in another folder here: there is no {entry!r}, but "
+                f"{path!r}."
             )
 
 

@@ -68,7 +68,7 @@ def evaluate(
         )
         if record is not None:
             return _restored(record, caller, callback_ctx, options["verbose"])
-        store.require_writable()  # a complete store need not be
+        store.require_writable()  # a store with the results of all fits need not be
 
     fits = [parameters]
     with _measured(run.device_slots) as measures:
