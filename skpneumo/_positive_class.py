@@ -17,6 +17,7 @@ __all__ = [
     "PositiveClasses",
     "UndecidedPositiveError",
     "is_class_word",
+    "is_healthy_name",
     "positive_classes",
     "says_its_class",
 ]
@@ -99,6 +100,11 @@ def is_class_word(name: str) -> bool:
     words = [word for word in _words(name) if not word.isdigit()]
     known = _ONE_WORD | _FINDINGS | _NOT_BEFORE | _NOT_BEHIND | _ETIOLOGIES
     return bool(words) and all(set(_without_prefix(word, known)) <= known for word in words)
+
+
+def is_healthy_name(name: str) -> bool:
+    """Tell whether a name is nothing but words for healthy, unlike "normal or pneumonia"."""
+    return _words(name) in _HEALTHY
 
 
 def says_its_class(name: str) -> bool:

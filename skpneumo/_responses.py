@@ -92,8 +92,8 @@ def how_to_get_probabilities(estimator: Any) -> str:
 def positive_column(estimator: Any, names: Sequence[str] | None = None) -> int | None:
     """Find which of two classes is positive for the commands and the server; None if unclear.
 
-    It is the illness by the names of the classes, which may be stored in the estimator, or by the
-    labels, else the class of the threshold. In Python, the class of a threshold comes first.
+    It is the illness by the labels, or by other names than the estimator has, else the class of
+    the threshold. In Python, the class of a threshold comes first.
 
     Examples
     --------
@@ -105,12 +105,21 @@ def positive_column(estimator: Any, names: Sequence[str] | None = None) -> int |
     1
     """
     classes = classes_of(estimator)
-    named = getattr(estimator, "target_names_", classes) if names is None else names
-    for each in ([*named], classes):
-        with suppress(UndecidedPositiveError):
-            return each.index(positive_classes(each).positive[0])
+    stored = [*getattr(estimator, "target_names_", classes)]
+    names = stored if names is None else [*names]
+    by_names, by_labels, of_threshold = _illness(names), _illness(classes), None
     with suppress(UndecidedPositiveError):
-        return classes.index(positive_label(estimator))
+        of_threshold = classes.index(positive_label(estimator))
+    # The words of stored names do not overrule numbered labels, whose last is the class that was
+    # asked for in training, unless the threshold agrees with them.
+    if by_names is not None and (names != stored or by_names == of_threshold):
+        return by_names
+    return of_threshold if by_labels is None else by_labels
+
+
+def _illness(classes: list[Any]) -> int | None:
+    with suppress(UndecidedPositiveError):
+        return classes.index(positive_classes(classes).positive[0])
     return None
 
 

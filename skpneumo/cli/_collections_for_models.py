@@ -221,6 +221,10 @@ def _in_the_same_order(
     # The model has the answers of a column as its classes, and the collection its name.
     if own[0] == f"not {own[1]}" and wanted[0] in NO and wanted[1] in YES:
         return {*map(folded, options.positive)} <= YES
+    if own[1] == f"not {own[0]}" and wanted[0] in YES and wanted[1] in NO:
+        return {*map(folded, options.positive)} <= NO
+    if options.positive and own == [wanted[0], f"not {wanted[0]}"]:
+        return True  # all but the healthy class that both have
     # "not X" joins several classes, one of which may be the positive one of the model.
     joined = own[0].startswith("not ")
     return own == [f"not {wanted[1]}", wanted[1]] or bool(

@@ -4,7 +4,6 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from skpneumo._formatting import counted
 from skpneumo._messages import by_interface
-from skpneumo._positive_class import UndecidedPositiveError, positive_classes
+from skpneumo._positive_class import UndecidedPositiveError, is_healthy_name, positive_classes
 from skpneumo._spellings import (
     NO,
     YES,
@@ -237,11 +236,8 @@ def _names_a_class(column: str) -> bool:
 
 def _classes_of_answers(column: str) -> tuple[str, str]:
     """Name the two classes of a column of answers, the negative one first."""
-    names = f"not {column}", column
-    with suppress(UndecidedPositiveError):
-        (positive,), (negative,) = positive_classes(names)  # "No Finding" is negative
-        return negative, positive
-    return names
+    negated = f"not {column}"
+    return (column, negated) if is_healthy_name(column) else (negated, column)
 
 
 def _with_point(label: str) -> str:
@@ -316,10 +312,12 @@ def _by_positive(
         )
     # Not beside grades such as 2, which are also not "not grade".
     only_answers = {*known} <= YES | NO | {_UNCERTAIN_NUMBER}
-    negative_name, positive_name = _classes_of_answers(column)
-    of_positive = YES if positive_name == column else NO
-    if only_answers and of_positive & {*map(folded, wanted)} and _names_a_class(column):
-        return _two_classes(is_positive[codes], negative_name, positive_name, remarks)
+    asked = {*map(folded, wanted)}
+    if only_answers and _names_a_class(column):
+        if asked & YES:
+            return _two_classes(is_positive[codes], f"not {column}", column, remarks)
+        if asked & NO and is_healthy_name(column):
+            return _two_classes(is_positive[codes], column, f"not {column}", remarks)
     name = " or ".join(dict.fromkeys(wanted))
     other = next(iter(others)) if len(others) == 1 else f"not {name}"
     return _two_classes(is_positive[codes], other, name, remarks)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 
 from skpneumo._machine import require_memory
 from skpneumo._paths import carried_patients, check_paths
@@ -196,8 +197,7 @@ class ImageStream:
         ------
         images : ndarray of uint8, shape (batch_size, height, width, channels)
         """
-        starts = range(0, len(self), batch_size)  # gen_batches refuses an empty stream
-        return self.prefetch(slice(start, start + batch_size) for start in starts)
+        return self.prefetch(gen_batches(len(self), batch_size) if len(self) else ())
 
     def prefetch(self, selections: Iterable[Any]) -> Iterator[NDArray[np.uint8]]:
         """Decode batches of rows in order, and the next ones in advance.

@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -205,10 +206,34 @@ def test_answers_of_a_column_are_those_of_the_model(answers, has_answers, rows, 
         assert read.target.tolist() == xrays.target[chosen].tolist()
 
 
-def test_the_illness_is_that_of_the_names_of_a_model():
-    model = SimpleNamespace(target_names_=["PNEUMONIA", "NORMAL"], classes_=np.arange(2))
-    assert positive_column(model) == 0
-    assert positive_column(model, ["NORMAL", "PNEUMONIA"]) == 1
+@pytest.mark.parametrize("names", [("NORMAL", "PNEUMONIA"), ("No Finding", "Mass"), ("1", "0")])
+def test_a_column_called_as_the_healthy_class(names, tmp_path, xrays):
+    table = tmp_path / "answers.csv"
+    column = "No Finding" if "No Finding" in names else "normal"
+    frame = pd.DataFrame({"path": xrays.filenames, column: 1 - xrays.target})
+    frame.to_csv(table, index=False)
+    model = SimpleNamespace(target_names_=[*names], classes_=np.arange(2))
+    options = CollectionOptions(table=table, label=column, positive=("0",))
+    read = read_for(model, None, options, "all", "held out")
+    assert (read.positive, read.target.tolist()) == ([names[1]], xrays.target.tolist())
+    if names != ("1", "0"):
+        with pytest.raises(ValueError, match=r"The classes of the model are|contradicts"):
+            read_for(model, None, replace(options, positive=("1",)), "all", "held out")
+
+
+def test_words_do_not_overrule_the_positive_class_that_a_model_was_trained_with():
+    inner = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    for names, label, given, column in (
+        (["other disease", "pneumonia"], None, None, 1),
+        (["other disease", "pneumonia"], 1, None, 1),
+        (["NORMAL", "PNEUMONIA"], 0, None, 1),
+        # Labels that are numbered the other way round, as a threshold or other names tell.
+        (["PNEUMONIA", "NORMAL"], 0, None, 0),
+        (["NORMAL", "PNEUMONIA"], None, ["PNEUMONIA", "NORMAL"], 0),
+    ):
+        model = FixedThresholdClassifier(FrozenEstimator(inner), pos_label=label)
+        model.fit([[0.0], [1.0]], [0, 1]).target_names_ = names
+        assert positive_column(model, given) == column
 
 
 def test_findings_that_a_model_does_not_know_are_asked_about(tmp_path, xrays):

@@ -91,6 +91,10 @@ def test_answers_are_named_by_their_column(answers, asked):
     labels = labels_of(*answers, column="No Finding", **options)
     assert (labels.names, labels.target.tolist()) == (["No Finding", "not No Finding"], [0, 1])
     assert labels.positive == ["not No Finding"]
+    opposite = labels_of(*answers, column="No Finding", positive=answers[0])
+    assert (opposite.names, opposite.target.tolist()) == (["not No Finding", "No Finding"], [1, 0])
+    # A name of both classes is not that of the healthy.
+    assert labels_of(*answers, column="normal_or_pneumonia").target.tolist() == [1, 0]
     assert set(labels_of(*answers, column="Pneumonia", positive=answers[1]).names) == {*answers}
     assert set(labels_of(*answers, column="label", positive=answers[0]).names) == {*answers}
 
