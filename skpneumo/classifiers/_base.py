@@ -165,7 +165,7 @@ class BaseNetworkClassifier(
             held_out = self._check_held_out(X_val, y_val)
         elif self.early_stopping:
             patients = patients_of_rows(carrier, y, groups)
-            (X, y, weights), held_out = self._hold_out((X, y, weights), patients)
+            (X, y, weights), held_out = self._split_off_validation((X, y, weights), patients)
         self._train((X, y, weights), held_out)
         return self
 
@@ -322,7 +322,7 @@ class BaseNetworkClassifier(
         check_network_parameters(self)
         self.network_spec_ = self._network_spec()
 
-    def _hold_out(
+    def _split_off_validation(
         self, train: LabelledImages, patients: NDArray[np.object_]
     ) -> tuple[LabelledImages, LabelledImages]:
         """Split off images of some patients for inner validation."""

@@ -96,17 +96,17 @@ def whole_or_not_fitted(fit: _Fit) -> _Fit:
     @wraps(fit)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
         # The names of the classes are given by users, before a fit or after it.
-        _forget_fit(self, but="target_names_")
+        _reset_fit(self, but="target_names_")
         try:
             return fit(self, *args, **kwargs)
         except BaseException:  # an interrupt too
-            _forget_fit(self)
+            _reset_fit(self)
             raise
 
     return cast(_Fit, wrapped)
 
 
-def _forget_fit(estimator: Any, but: str = "") -> None:
+def _reset_fit(estimator: Any, but: str = "") -> None:
     for name in [each for each in vars(estimator) if each.endswith("_") and each != but]:
         delattr(estimator, name)
 

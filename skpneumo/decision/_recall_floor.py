@@ -471,7 +471,7 @@ class RecallFloorClassifier(
         """Plan the splits and list the held-out rows; raise if these are too few for the floor."""
         splits = None
         if self.cv is None and self.ensemble:
-            splits = self._hold_out(y, patients, pos_label)
+            splits = self._held_out_split(y, patients, pos_label)
         if splits is None:
             if self.cv is None:
                 # Every row is held out once, so too few rows are too few with folds as well.
@@ -491,7 +491,7 @@ class RecallFloorClassifier(
         """Raise before hours of training if these rows are too few for any scores."""
         self._operating_point(y, np.zeros(len(held_out)), patients, held_out, pos_label)
 
-    def _hold_out(
+    def _held_out_split(
         self, y: NDArray[Any], patients: NDArray[Any] | None, pos_label: Any
     ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]] | None:
         """Hold out a third of the patients of each class; None if they are too few for the floor.

@@ -27,7 +27,7 @@ _MOST_BYTES = 4 * 89_478_485
 _LAST_BYTES = 4
 # The decoder reads at most this many bytes ahead. They replace the end marker, after which it
 # would invent pixels, and are codes that do not end a block.
-_READ_AHEAD = b"\xfe" * 8
+_LOOKAHEAD = b"\xfe" * 8
 
 _BLOCK = 2**20
 # Apart from the critical chunks, whose names begin with a capital letter, it affects the pixels.
@@ -115,7 +115,7 @@ class CheckedJpegFile(JpegImagePlugin.JpegImageFile):
         self._all_read = False
         yield self._data[:last]
         self._all_read = True
-        yield self._data[last : scan.end] + _READ_AHEAD
+        yield self._data[last : scan.end] + _LOOKAHEAD
 
     def decode_for_check(self) -> None:
         """Decode as little as is needed to check that the pixels are complete."""
