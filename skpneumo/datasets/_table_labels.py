@@ -116,10 +116,10 @@ def read_labels(
     _refuse_what_is_no_class(names, column, len(cells))
     answers = {*map(folded, names)}  # "1.0" in a table that was written with gaps
     if answers & YES and answers & NO and answers <= YES | NO and _names_a_class(column):
-        named = _classes_of_answers(column)
-        is_column = np.array([folded(listed[0]) in YES for listed in findings], dtype=bool)
-        is_positive = is_column if named[1] == column else ~is_column
-        return _two_classes(is_positive[codes], *named, remarks)
+        is_column = np.array([folded(listed[0]) in YES for listed in findings], dtype=bool)[codes]
+        if is_healthy_name(column):
+            return _two_classes(~is_column, column, f"not {column}", remarks)
+        return _two_classes(is_column, f"not {column}", column, remarks)
     classes = order_classes(names, None)
     number = {name: i for i, name in enumerate(classes.names)}
     target = np.array([number[listed[0]] for listed in findings], dtype=np.int64)[codes]
@@ -232,12 +232,6 @@ def _is_whole(number: str) -> bool:
 def _names_a_class(column: str) -> bool:
     """Tell whether 1 in a column means what the column is called."""
     return column.lower() not in _GENERIC_NAMES
-
-
-def _classes_of_answers(column: str) -> tuple[str, str]:
-    """Name the two classes of a column of answers, the negative one first."""
-    negated = f"not {column}"
-    return (column, negated) if is_healthy_name(column) else (negated, column)
 
 
 def _with_point(label: str) -> str:

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from skpneumo._formatting import require_one_name_each
 from skpneumo._responses import how_to_get_probabilities
+from skpneumo.fitted import classes_of
 from skpneumo.serving._access import allowed_names_and_token
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ServedModel
@@ -101,7 +100,7 @@ def make_app(
 
 
 def _names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
-    labels = np.asarray(estimator.classes_).tolist()
+    labels = classes_of(estimator)
     names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
     require_one_name_each(names, labels)
     return [str(name) for name in names]

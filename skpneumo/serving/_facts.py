@@ -5,12 +5,10 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
-
 from skpneumo import __version__
 from skpneumo._responses import is_network
 from skpneumo.decision import RecallFloorClassifier
-from skpneumo.fitted import classifiers_of, threshold_of
+from skpneumo.fitted import classes_of, classifiers_of, threshold_of
 from skpneumo.persistence import OnnxClassifier
 from skpneumo.serving._gate import gate_facts
 from skpneumo.serving._limits import Limits
@@ -91,8 +89,7 @@ def _recall_floor(model: ServedModel) -> dict[str, Any] | None:
     if threshold is None:
         return None
     chosen = threshold.chosen_by
-    labels = np.asarray(model.estimator.classes_).tolist()
-    floor = {"positive": model.names[labels.index(threshold.pos_label)]}
+    floor = {"positive": model.names[classes_of(model.estimator).index(threshold.pos_label)]}
     if isinstance(chosen, RecallFloorClassifier):
         return floor | {
             "recall": float(chosen.recall),

@@ -13,7 +13,7 @@ import numpy as np
 from skpneumo._memory_files import files_in_memory
 from skpneumo._pixel_values import OtherPixelsError
 from skpneumo._responses import positive_column, probabilities_and_labels
-from skpneumo.fitted import threshold_of
+from skpneumo.fitted import classes_of, threshold_of
 from skpneumo.loading import UnreadableImagesError, image_size
 from skpneumo.serving._gate import gate_answers, withholds
 
@@ -97,7 +97,7 @@ class ServedModel:
 
     @cached_property
     def _labels(self) -> list[Any]:
-        return np.asarray(self.estimator.classes_).tolist()
+        return classes_of(self.estimator)
 
     def check_size(self, content: bytes, max_pixels: int) -> None:
         """Check the size of an image by its header, before it is decoded.
