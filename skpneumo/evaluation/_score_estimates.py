@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.stats import rankdata
 
 from skpneumo._bootstrap import bootstrap
 from skpneumo._predictions import Predictions
@@ -18,7 +19,6 @@ from skpneumo.evaluation._intervals import (
     t_quantile,
     wilson_interval,
 )
-from skpneumo.evaluation._ranked_scores import RankedScores
 from skpneumo.evaluation._recalibration import Line, calibration_intercept, calibration_slope
 
 __all__ = ["NO_SPREAD", "SCORE_METRICS", "score_estimates", "score_interval", "score_value"]
@@ -77,8 +77,16 @@ def score_value(predictions: Predictions, metric: str) -> float:
     assert score is not None
     if metric == "brier_score":
         return float(((score - positive) ** 2).mean())
-    once = np.ones((1, len(predictions)))
-    return float(getattr(RankedScores(positive, score), metric)(once)[0])
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    if not n_positive or (metric == "roc_auc" and not n_negative):
+        return np.nan
+    # scikit-learn adds rounded shares, so that perfect scores may have slightly less than 1.
+    if metric == "roc_auc":
+        wins = rankdata(score)[positive].sum() - n_positive * (n_positive + 1) / 2
+        return float(wins / (n_positive * n_negative))
+    _, level = np.unique(-score, return_inverse=True)  # from the highest score down
+    true, reached = np.bincount(level, positive), np.bincount(level).cumsum()
+    return float((true * (true.cumsum() / reached)).sum() / n_positive)
 
 
 def score_interval(
