@@ -112,7 +112,7 @@ def worth_of(model: Any, data: TrainingData) -> str:
 
     It is evaluated on the held-out patients, or else on training images.
     """
-    from skpneumo.cli._metrics_table import evaluated, printed
+    from skpneumo.cli._metrics_table import evaluated
     from skpneumo.cli._worth import SHOWN, reason_of_uselessness, say_useless, say_worth
 
     if not _knows_positive_class(data.train):
@@ -125,7 +125,7 @@ def worth_of(model: Any, data: TrainingData) -> str:
     if data.held_out is not None:
         frame = evaluated(model, data.held_out)
         say("On the held-out patients:")
-        say(printed(frame, positive_name(data.held_out), SHOWN))
+        say(frame.formatted(SHOWN, positive_name(data.held_out)))
         reasons.append(say_worth(frame, data.held_out))
     if data.held_out is not None or reasons[0]:
         return next(filter(None, reasons), "")

@@ -1,7 +1,6 @@
-"""Evaluate a model on a collection, and print each metric with its interval."""
+"""Evaluate a model on a collection."""
 
 import warnings
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,7 +9,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.utils import Bunch
 
-__all__ = ["evaluated", "is_positive", "printed"]
+__all__ = ["evaluated", "is_positive"]
 
 
 def evaluated(model: Any, xrays: "Bunch", threshold: float | None = None) -> "pd.DataFrame":
@@ -63,9 +62,3 @@ def is_positive(xrays: "Bunch") -> "NDArray[np.bool_]":
     names = xrays.target_names
     positive = xrays.positive or positive_classes(names).positive
     return np.array([name in positive for name in names], dtype=bool)
-
-
-def printed(frame: Any, positive: str, metrics: Collection[str] | None = None) -> str:
-    """Format the metrics as text; recall is that of ``positive``."""
-    text: str = frame.formatted(metrics, positive)
-    return text

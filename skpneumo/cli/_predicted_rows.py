@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from skpneumo._formatting import counted
 from skpneumo._image_files import SkippedFile
-from skpneumo.cli._gate import report_withheld
 from skpneumo.cli._terminal import say
 from skpneumo.cli._xray_files import path_of
 
@@ -123,7 +122,15 @@ class RowCounts:
             why = "its row says why" if self.n_bad == 1 else "their rows say why"
             files = counted(self.n_rows, "file")
             say(f"skpneumo: {self.n_bad:,} of {files} could not be read; {why}.", file=sys.stderr)
-        report_withheld(self.n_unlike, self.n_rows, self._answers_unlike)
+        if self.n_unlike:
+            become = "withheld"
+            if self._answers_unlike:
+                become = "predicted all the same, because the gate only warns"
+            say(
+                f"skpneumo: {self.n_unlike} of {self.n_rows} images are unlike the training "
+                f"images and were {become}; their rows say why.",
+                file=sys.stderr,
+            )
         return 1 if self.n_bad or self.n_unlike else 0
 
 

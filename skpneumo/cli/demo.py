@@ -84,7 +84,7 @@ def demo(
     """
     from skpneumo.cli._collections import describe, positive_name
     from skpneumo.cli._finished import duration
-    from skpneumo.cli._metrics_table import evaluated, printed
+    from skpneumo.cli._metrics_table import evaluated
     from skpneumo.cli._model_files import save_model
     from skpneumo.cli._training_record import TrainingRecord
     from skpneumo.cli._updates import n_updates
@@ -109,7 +109,7 @@ def demo(
 
     metrics = evaluated(model, held_out)
     _say("Evaluate", "on the held-out patients, which were not used for any choice above")
-    _indent(printed(metrics, positive, METRICS))
+    _indent(metrics.formatted(METRICS, positive))
     useless = say_worth(metrics, held_out)
 
     record = TrainingRecord.of(

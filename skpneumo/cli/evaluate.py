@@ -49,7 +49,7 @@ def evaluate(
     from skpneumo.cli._collections import describe, positive_name
     from skpneumo.cli._collections_for_models import read_for
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._metrics_table import evaluated, printed
+    from skpneumo.cli._metrics_table import evaluated
     from skpneumo.cli._model_files import (
         find_model,
         load_model,
@@ -71,7 +71,7 @@ def evaluate(
     say_what_was_seen(estimator, seen_in_training(estimator, xrays), folder, read_by)
     with working("Evaluating"):
         frame = evaluated(estimator, xrays, threshold)
-    say(f"\n{printed(frame, positive)}")
+    say(f"\n{frame.formatted(positive=positive)}")
     say_worth(frame, xrays)
     if out is not None:
         write_frame(frame, out)

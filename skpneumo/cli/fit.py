@@ -1,6 +1,7 @@
 """``skpneumo fit``: train a model on a folder of X-rays and save it."""
 
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -110,7 +111,6 @@ def fit(
         worth_of,
     )
     from skpneumo.cli._fit_progress import fit_progress
-    from skpneumo.cli._gate import gated, without_few_patients_warning
     from skpneumo.cli._model_files import MODEL_SUFFIXES, refuse_other_formats, refuse_to_overwrite
     from skpneumo.cli._updates import fits_line, n_updates, updates_line
 
@@ -136,10 +136,15 @@ def fit(
     if recall is not None:
         say(fits_line(model, data.train), flush=True)
     start = time.perf_counter()
-    model = gated(model, gate_false_alarms if gate else None)
+    from skpneumo.decision import FewPatientsWarning, InputGate
+
+    if gate:
+        model = InputGate(model, on_outlier="nan", false_alarm_rate=gate_false_alarms)
     with saved_at_the_end(data, out, updates) as trained:
         progress = fit_progress(model, f"Training {recipe}", quiet=verbose)
-        with progress, without_few_patients_warning():
+        with progress, warnings.catch_warnings():
+            # The terms, which are printed, say the same.
+            warnings.simplefilter("ignore", FewPatientsWarning)
             trained.model = model.fit(data.train.X, data.train.target)
         say(f"Trained{epochs_of(model)} in {duration(time.perf_counter() - start)}.")
         if gate:

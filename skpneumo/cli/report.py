@@ -54,7 +54,6 @@ def report(
     from skpneumo.cli._collections import describe, positive_name
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._evaluated_split import read_evaluated_split
-    from skpneumo.cli._metrics_table import printed
     from skpneumo.cli._model_files import (
         find_model,
         load_model,
@@ -93,6 +92,6 @@ def report(
             provenance=origin_of(model, estimator),
         )
     written.to_html(out)
-    say(f"\n{printed(written.frame, positive, SHOWN)}")
+    say(f"\n{written.frame.formatted(SHOWN, positive)}")
     say_worth(written.frame, xrays)
     say(f"\n{written.threshold_origin}\nSaved {out}.")

@@ -9,7 +9,7 @@ import pandas as pd
 from skpneumo._formatting import based_on, with_interval
 from skpneumo._plotting import metric_label
 
-__all__ = ["EvaluationFrame", "ReadableFrame", "StressFrame", "formatted"]
+__all__ = ["EvaluationFrame", "ReadableFrame", "StressFrame"]
 
 _NAMES = {"brier_score": "Brier score", "withheld": "withheld by the gate"}
 _LEAST_WIDTH = 29
@@ -88,12 +88,12 @@ class EvaluationFrame(ReadableFrame):
     """Data frame that prints the metrics of one model with their intervals."""
 
     def __repr__(self) -> str:
-        return super().__repr__() if self._is_part() else formatted(self)
+        return super().__repr__() if self._is_part() else self.formatted()
 
     def formatted(
         self, metrics: Collection[str] | None = None, positive: str | None = None
     ) -> str:
-        """Format all or some of the metrics as text.
+        """Format metrics as text: a line for each, with its interval and sample size.
 
         Parameters
         ----------
@@ -106,7 +106,19 @@ class EvaluationFrame(ReadableFrame):
         -------
         text : str
         """
-        return formatted(self, metrics, positive)
+        positive = positive or self.attrs.get("positive")
+        width = max(_LEAST_WIDTH, len(_name("recall", positive)) + 2)
+        level = f"{self.attrs.get('confidence_level', 0.95):.0%} interval"
+        lines = [f"{'':{width}}{'value':>7}  {level:<17}{'images':>7}{'patients':>10}"]
+        for subgroup, rows in self.groupby("subgroup", sort=False):
+            if subgroup != "all":
+                lines.append(f"{subgroup}:")
+            lines += [
+                _line(row, _name(row.metric, positive), width)
+                for row in rows.itertuples()
+                if metrics is None or row.metric in metrics
+            ]
+        return "\n".join(lines)
 
     def _is_part(self) -> bool:
         needed = {"subgroup", "metric", "value", "low", "high", "n", "n_patients", "interval"}
@@ -163,35 +175,6 @@ class StressFrame(ReadableFrame):
         table.loc[undefined, value] = self.loc[undefined, "interval"]
         table.loc[self["drop"].isna().to_numpy(), drop] = ""
         return table
-
-
-def formatted(
-    frame: pd.DataFrame, metrics: Collection[str] | None = None, positive: str | None = None
-) -> str:
-    """Format an evaluation as text, with a line for each metric, its interval and sample size.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        As from ``evaluate``.
-    metrics : collection of str, default=None
-        The metrics to show; all by default.
-    positive : str, default=None
-        Name of the positive class; by default that of the frame.
-    """
-    positive = positive or frame.attrs.get("positive")
-    width = max(_LEAST_WIDTH, len(_name("recall", positive)) + 2)
-    level = f"{frame.attrs.get('confidence_level', 0.95):.0%} interval"
-    lines = [f"{'':{width}}{'value':>7}  {level:<17}{'images':>7}{'patients':>10}"]
-    for subgroup, rows in frame.groupby("subgroup", sort=False):
-        if subgroup != "all":
-            lines.append(f"{subgroup}:")
-        lines += [
-            _line(row, _name(row.metric, positive), width)
-            for row in rows.itertuples()
-            if metrics is None or row.metric in metrics
-        ]
-    return "\n".join(lines)
 
 
 def _line(row: Any, name: str, width: int) -> str:

@@ -9,13 +9,11 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import FixedThresholdClassifier
 
 from skpneumo import load_model, save_model
 from skpneumo.cli import main
-from skpneumo.cli._metrics_table import printed
-from skpneumo.evaluation import evaluate, evaluate_predictions
+from skpneumo.evaluation import evaluate
 
 # Models this small may predict the same class for every image.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
@@ -121,17 +119,6 @@ def test_table_does_not_replace_the_model(name, xrays, tmp_path, capsys):
     assert main(["evaluate", str(path), xrays.root, "-o", str(tmp_path / name), "--force"]) == 1
     assert "the model and --out are the same file" in capsys.readouterr().err
     assert path.read_bytes() == before
-
-
-def test_undefined_values_have_a_reason():
-    y = np.ones(4, dtype=int)
-    with pytest.warns(UndefinedMetricWarning):
-        frame = evaluate_predictions(y, y_pred=y, pos_label=1)
-    lines = printed(frame, "PNEUMONIA").splitlines()
-    assert "nan" not in "".join(lines)
-    place = next(i for i, line in enumerate(lines) if line.startswith("specificity"))
-    assert re.fullmatch(r"specificity +undefined +0 +0", lines[place])
-    assert lines[place + 1].startswith("  all of the 4 images are positive")
 
 
 def test_three_classes_are_pneumonia_against_normal(three_class_model_file, xrays, capsys):

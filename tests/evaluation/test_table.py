@@ -15,7 +15,7 @@ from skpneumo.evaluation import (
     decision_curve_predictions,
     evaluate_predictions,
 )
-from skpneumo.evaluation._table import StressFrame, _name, formatted
+from skpneumo.evaluation._table import StressFrame, _name
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_undefined_values_have_a_reason():
 
 
 def test_chosen_metrics_and_another_name(frame):
-    lines = formatted(frame, ["recall"], "PNEUMONIA").splitlines()
+    lines = frame.formatted(["recall"], "PNEUMONIA").splitlines()
     assert lines[1].startswith("recall of PNEUMONIA")
     assert all(line.startswith(("recall", "bacteria", "virus")) for line in lines[1:])
 
