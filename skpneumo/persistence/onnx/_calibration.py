@@ -13,7 +13,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from skpneumo.decision import PriorShiftClassifier, RecallFloorClassifier
 from skpneumo.persistence.onnx._errors import NotExportableError
-from skpneumo.persistence.onnx._graph import DOUBLE, INTEGER, GraphBuilder
+from skpneumo.persistence.onnx._graph import INTEGER, GraphBuilder
 
 __all__ = [
     "both_classes",
@@ -127,8 +127,3 @@ def _log_odds(graph: GraphBuilder, scores: str, nearest: float) -> str:
     scores = graph.node("Clip", scores, graph.double(nearest), graph.double(1 - nearest))
     other = graph.node("Sub", graph.double(1.0), scores)
     return graph.node("Log", graph.node("Div", scores, other))
-
-
-def as_double(graph: GraphBuilder, values: str) -> str:
-    """Cast values to float64."""
-    return graph.node("Cast", values, to=DOUBLE)
