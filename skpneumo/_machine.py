@@ -1,14 +1,16 @@
-"""Measure the processor, the cores, and the memory available to this process."""
+"""Measure the processor, the cores and the memory of this process, and find its packages."""
 
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
 
 __all__ = [
     "free_memory",
+    "installed_versions",
     "load_average",
     "n_cores",
     "peak_memory",
@@ -50,6 +52,17 @@ def processor() -> tuple[str, set[str]]:
             entries.setdefault(name.strip(), value.strip())
     flags = entries.get("flags", entries.get("Features", ""))
     return entries.get("model name") or platform.processor() or "unknown", set(flags.split())
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Get the versions of those packages that are installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def n_cores() -> int:

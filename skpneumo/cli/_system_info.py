@@ -5,11 +5,10 @@ import platform
 import statistics
 import time
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from skpneumo._machine import load_average, n_cores, processor, total_memory
+from skpneumo._machine import installed_versions, load_average, n_cores, processor, total_memory
 
 __all__ = [
     "BackendFacts",
@@ -22,19 +21,9 @@ __all__ = [
 ]
 
 _PACKAGES = (
-    "skpneumo",
-    "keras",
-    "tensorflow",
-    "jax",
-    "torch",
-    "scikit-learn",
-    "imbalanced-learn",
-    "scikeras",
-    "numpy",
-    "pillow",
-    "lmdb",
-    "distributed",
-)
+    "skpneumo", "keras", "tensorflow", "jax", "torch", "scikit-learn", "imbalanced-learn",
+    "scikeras", "numpy", "pillow", "lmdb", "distributed",
+)  # fmt: skip
 _WITHOUT_NEWS = {"jax", "torch", "lmdb", "distributed"}  # optional, so not listed as missing
 
 # Flags of /proc/cpuinfo that decide how fast a network is, and their usual names.
@@ -105,14 +94,12 @@ class BackendFacts:
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that affect results."""
-    found = {"Python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            if package not in _WITHOUT_NEWS:
-                found[package] = "not installed"
-    return found
+    found = installed_versions(_PACKAGES)
+    return {"Python": platform.python_version()} | {
+        package: found.get(package, "not installed")
+        for package in _PACKAGES
+        if package in found or package not in _WITHOUT_NEWS
+    }
 
 
 def machine_facts() -> MachineFacts:

@@ -4,9 +4,9 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from skpneumo._machine import installed_versions
 from skpneumo.persistence._container import ModelArchive, write_archive
 
 __all__ = ["load_model", "read_provenance", "save_model"]
@@ -81,7 +81,8 @@ def save_model(
     check_is_fitted(estimator)
     if provenance is None:
         provenance = vars(estimator).get(PROVENANCE_ATTRIBUTE)
-    write_archive(path, model, arrays, _checked_provenance(provenance), _versions())
+    versions = {"python": platform.python_version()} | installed_versions(_PACKAGES)
+    write_archive(path, model, arrays, _checked_provenance(provenance), versions)
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
@@ -216,13 +217,3 @@ def _checked_provenance(provenance: Mapping[str, Any] | None) -> dict[str, Any] 
             "keys. Pass lists, and dicts with text as keys."
         )
     return copied
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:  # TensorFlow has variants with other names
-            continue
-    return versions

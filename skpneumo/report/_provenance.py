@@ -4,13 +4,13 @@ import os
 import sys
 from collections.abc import Iterable
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from skpneumo import __version__
+from skpneumo._machine import installed_versions
 from skpneumo.report._collection import Collection
 from skpneumo.report._wording import one_line_repr
 
@@ -24,13 +24,8 @@ _PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Get the versions of Python and of the installed packages that affect the results."""
-    found = {"Python": ".".join(map(str, sys.version_info[:3])), "skpneumo": __version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    own = {"Python": ".".join(map(str, sys.version_info[:3])), "skpneumo": __version__}
+    return own | installed_versions(_PACKAGES)
 
 
 def parameters(estimator: Any) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from skpneumo import __version__
+from skpneumo._machine import installed_versions
 from skpneumo._responses import is_network
 from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import classes_of, classifiers_of, threshold_of
@@ -37,7 +37,7 @@ def model_facts(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "gate": gate_facts(model.estimator),
         "methods": _methods(model.estimator),
         "limits": asdict(limits),
-        "versions": _versions(),
+        "versions": {"skpneumo": __version__} | installed_versions(_PACKAGES),
         "notice": notice_of(model.facts.get("notice")),
     }
 
@@ -107,13 +107,3 @@ def _methods(estimator: Any) -> list[str]:
         return []
     networks = all(is_network(each.classifier) for each in classifiers_of(estimator))
     return list(METHODS) if networks else ["occlusion"]
-
-
-def _versions() -> dict[str, str]:
-    found = {"skpneumo": __version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
