@@ -11,6 +11,7 @@ __all__ = [
     "class_name",
     "counted",
     "hours_and_minutes",
+    "in_one_line",
     "printable",
     "require_one_name_each",
     "rounded",
@@ -208,6 +209,12 @@ def require_one_name_each(
             f"{parameter} has {len(target_names)} names, but there are {len(classes)} classes: "
             f"{classes}. Pass one name for each, in this order."
         )
+
+
+def in_one_line(error: Exception) -> str:
+    """Write an error in one line, without what Python adds to errors of the system."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__
 
 
 def printable(text: str) -> str:

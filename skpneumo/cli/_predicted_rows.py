@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import counted, in_one_line
 from skpneumo._image_files import SkippedFile
 from skpneumo.cli._terminal import say
 from skpneumo.cli._xray_files import path_of
@@ -83,7 +83,7 @@ def predicted_rows(
         break
     nothing = [None] * (len(columns) + 1 + (inner is not None))
     return [
-        [path, *nothing, _in_one_line(failures[path])]
+        [path, *nothing, in_one_line(failures[path])]
         if path in failures
         else [path, *next(predicted)]
         for path in paths
@@ -146,8 +146,3 @@ def _predicted(
         return probabilities, labels_of(predicted, model)
     probabilities = without_gate(model).predict_proba(paths)
     return probabilities, labels_at(threshold, probabilities, model)
-
-
-def _in_one_line(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__

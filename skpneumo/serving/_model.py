@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skpneumo._formatting import in_one_line
 from skpneumo._memory_files import files_in_memory
 from skpneumo._pixel_values import OtherPixelsError
 from skpneumo._responses import positive_column, probabilities_and_labels
@@ -113,7 +114,7 @@ class ServedModel:
             try:
                 height, width = image_size(path)
             except (OSError, ValueError) as error:
-                raise ImageError(_in_one_line(error)) from None
+                raise ImageError(in_one_line(error)) from None
         if height * width > max_pixels:
             raise ImageTooLargeError(
                 f"the image has {width} x {height} pixels, more than the limit of {max_pixels:,}; "
@@ -154,7 +155,7 @@ class ServedModel:
                 named = {path: error.failures[path] for path in good if path in error.failures}
                 if not named:
                     break
-                found |= {path: ImageError(_in_one_line(e)) for path, e in named.items()}
+                found |= {path: ImageError(in_one_line(e)) for path, e in named.items()}
             except Exception:
                 # Predicted again one by one, so that the error becomes the answer of its image.
                 break
@@ -165,9 +166,9 @@ class ServedModel:
             return {path: self._answers([path])[0]}
         except UnreadableImagesError as error:
             reason = error.failures.get(path, error)
-            return {path: ImageError(_in_one_line(reason))}
+            return {path: ImageError(in_one_line(reason))}
         except OtherPixelsError as error:
-            return {path: ImageError(_in_one_line(error))}
+            return {path: ImageError(in_one_line(error))}
         except Exception as error:
             return {path: error}
 
@@ -237,9 +238,9 @@ class ServedModel:
                 self._refuse_withheld(paths)
                 return self._heat_map(paths, method, self._target(paths, target))
             except UnreadableImagesError as error:
-                raise ImageError(_in_one_line(error.failures.get(paths[0], error))) from None
+                raise ImageError(in_one_line(error.failures.get(paths[0], error))) from None
             except ValueError as error:
-                raise ImageError(_in_one_line(error).replace(paths[0], "the image")) from None
+                raise ImageError(in_one_line(error).replace(paths[0], "the image")) from None
 
     def _refuse_withheld(self, paths: list[str]) -> None:
         """Refuse to plot an image whose probability, which a heat map shows, is withheld."""
@@ -287,8 +288,3 @@ class ServedModel:
 
 
 _SHOWN_NAME = "image"
-
-
-def _in_one_line(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__
