@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
+from skpneumo._formatting import require_one_name_each
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo.decision import RecallFloorClassifier
 from skpneumo.fitted import (
@@ -29,9 +30,11 @@ from skpneumo.fitted import (
 __all__ = [
     "how_to_get_probabilities",
     "is_network",
+    "names_of_classes",
     "positive_column",
     "probabilities_and_labels",
     "reasons_to_withhold",
+    "recall_floor_of",
     "scores_and_decisions",
     "scores_of",
 ]
@@ -87,6 +90,26 @@ def how_to_get_probabilities(estimator: Any) -> str:
                 return "Use voting='soft' for its VotingClassifier, which needs no new fit."
             return "Use voting='soft' for its VotingClassifier, of classifiers with predict_proba."
     return "Use a classifier with predict_proba."
+
+
+def names_of_classes(estimator: Any, target_names: Sequence[str] | None = None) -> list[str]:
+    """Name the classes of a classifier: as asked for, or as saved with it, or by their labels."""
+    labels = classes_of(estimator)
+    names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
+    require_one_name_each(names, labels)
+    return [str(name) for name in names]
+
+
+def recall_floor_of(chooser: Any) -> dict[str, Any] | None:
+    """Describe the guarantee of what chose a threshold, also if exported; None without one."""
+    if isinstance(chooser, RecallFloorClassifier):
+        return {
+            "recall": float(chooser.recall),
+            "confidence": float(chooser.confidence),
+            "guarantee": chooser.guarantee_,
+            "terms": chooser.guarantee_terms_,
+        }
+    return getattr(chooser, "recall_floor_", None)
 
 
 def positive_column(estimator: Any, names: Sequence[str] | None = None) -> int | None:

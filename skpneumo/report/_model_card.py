@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skpneumo._formatting import counted, require_one_name_each
+from skpneumo._formatting import counted
+from skpneumo._responses import names_of_classes, recall_floor_of
 from skpneumo.fitted import classes_of, classifiers_of, gate_of, threshold_of
 from skpneumo.report._card_blocks import (
     Block,
@@ -127,7 +128,7 @@ def model_card(
     sections = _sections(
         estimator,
         Evidence(evaluation, stress, shortcuts),
-        _class_names(estimator, target_names),
+        names_of_classes(estimator, target_names),
         description,
         facts,
         answers,
@@ -223,14 +224,11 @@ def _decision(estimator: Any, names: Sequence[str]) -> list[Block]:
     blocks: list[Block] = [
         Text(f"Threshold {rule.threshold:.4g} on the {scores} of {positive}. {rule.origin}")
     ]
-    if from_file := getattr(threshold.chosen_by, "recall_floor_", None):  # an exported model
-        blocks.append(Text(guarantee_of(from_file["terms"])))
     if rule.floor_classifier is not None:
-        chosen = rule.floor_classifier
-        blocks += [
-            Table(guarantee_table(chosen), "Guaranteed in training, by patients"),
-            Text(guarantee_of(chosen.guarantee_terms_)),
-        ]
+        guaranteed = guarantee_table(rule.floor_classifier)
+        blocks.append(Table(guaranteed, "Guaranteed in training, by patients"))
+    if floor := recall_floor_of(threshold.chosen_by):
+        blocks.append(Text(guarantee_of(floor["terms"])))
     return blocks
 
 
@@ -253,10 +251,3 @@ def _caveats(estimator: Any, evidence: Evidence, from_file: Mapping[str, Any]) -
             f"It averages {counted(networks, 'classifier')}; a prediction runs all of them."
         )
     return items
-
-
-def _class_names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
-    labels = classes_of(estimator)
-    names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
-    require_one_name_each(names, labels)
-    return [str(name) for name in names]

@@ -3,9 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from skpneumo._formatting import require_one_name_each
-from skpneumo._responses import how_to_get_probabilities
-from skpneumo.fitted import classes_of
+from skpneumo._responses import how_to_get_probabilities, names_of_classes
 from skpneumo.serving._access import allowed_names_and_token
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import ServedModel
@@ -91,16 +89,8 @@ def make_app(
             f"{type(estimator).__name__} has no predict_proba, but the server returns "
             f"probabilities. {how_to_get_probabilities(estimator)}"
         )
-    names = _names(estimator, target_names)
-    model = ServedModel(estimator, names, dict(facts or {}))
+    model = ServedModel(estimator, names_of_classes(estimator, target_names), dict(facts or {}))
     hosts, token = allowed_names_and_token(host, allowed_hosts, token)
     app = build(model, limits or Limits(), hosts, token)
     app.state.host, app.state.token = host, token
     return app
-
-
-def _names(estimator: Any, target_names: Sequence[str] | None) -> list[str]:
-    labels = classes_of(estimator)
-    names = getattr(estimator, "target_names_", labels) if target_names is None else target_names
-    require_one_name_each(names, labels)
-    return [str(name) for name in names]

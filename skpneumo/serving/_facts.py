@@ -6,8 +6,7 @@ from typing import Any
 
 from skpneumo import __version__
 from skpneumo._machine import installed_versions
-from skpneumo._responses import is_network
-from skpneumo.decision import RecallFloorClassifier
+from skpneumo._responses import is_network, recall_floor_of
 from skpneumo.fitted import classes_of, classifiers_of, threshold_of
 from skpneumo.persistence import OnnxClassifier
 from skpneumo.serving._gate import gate_facts
@@ -86,19 +85,11 @@ def _decision(model: ServedModel) -> str:
 def _recall_floor(model: ServedModel) -> dict[str, Any] | None:
     """Describe the guarantee of a recall floor, and of which class; None if there is none."""
     threshold = threshold_of(model.estimator)
-    if threshold is None:
+    floor = None if threshold is None else recall_floor_of(threshold.chosen_by)
+    if threshold is None or floor is None:
         return None
-    chosen = threshold.chosen_by
-    floor = {"positive": model.names[classes_of(model.estimator).index(threshold.pos_label)]}
-    if isinstance(chosen, RecallFloorClassifier):
-        return floor | {
-            "recall": float(chosen.recall),
-            "confidence": float(chosen.confidence),
-            "guarantee": chosen.guarantee_,
-            "terms": chosen.guarantee_terms_,
-        }
-    from_file = getattr(chosen, "recall_floor_", None)  # of an exported model
-    return None if from_file is None else floor | dict(from_file)
+    positive = classes_of(model.estimator).index(threshold.pos_label)
+    return {"positive": model.names[positive], **floor}
 
 
 def _methods(estimator: Any) -> list[str]:

@@ -11,6 +11,7 @@ from skpneumo import __version__
 from skpneumo._formatting import require_one_name_each
 from skpneumo._gate_parts import REASONS
 from skpneumo._positive_class import UndecidedPositiveError
+from skpneumo._responses import recall_floor_of
 from skpneumo.fitted import DecisionThreshold, classes_of, gate_of, positive_label, threshold_of
 from skpneumo.persistence.onnx._calibration import column
 from skpneumo.persistence.onnx._errors import NotExportableError
@@ -119,7 +120,7 @@ def _facts(
         threshold=None if threshold is None else float(threshold.value),
         upper_threshold=_float_or_none(getattr(chooser, "upper_threshold_", None)),
         chosen_by=None if chooser is None else type(chooser).__name__,
-        guarantee=_guarantee(chooser),
+        guarantee=recall_floor_of(chooser),
         gate=_gate(estimator),
         loading=Loading(*way),
         card=card,
@@ -139,17 +140,6 @@ def _positive(estimator: Any, threshold: DecisionThreshold | None) -> Any:
     except UndecidedPositiveError:
         return None
     return np.asarray(threshold.pos_label).item() if threshold and is_positive else None
-
-
-def _guarantee(chooser: Any) -> dict[str, Any] | None:
-    if not hasattr(chooser, "guarantee_terms_"):
-        return None
-    return {
-        "recall": float(chooser.recall),
-        "confidence": float(chooser.confidence),
-        "guarantee": chooser.guarantee_,
-        "terms": chooser.guarantee_terms_,
-    }
 
 
 def _gate(estimator: Any) -> GateFacts | None:
