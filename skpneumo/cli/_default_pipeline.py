@@ -5,14 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skpneumo import Pipeline
 
-__all__ = ["default_pipeline", "networks_of", "recipe_pipeline", "with_recall_floor", "with_white"]
-
-
-def default_pipeline(
-    size: int, epochs: int, random_state: int, n_jobs: int | None, verbose: bool
-) -> "Pipeline":
-    """Make the default recipe of ``fit``."""
-    return recipe_pipeline("robust", size, epochs, "imagenet", random_state, n_jobs, verbose)
+__all__ = ["networks_of", "recipe_pipeline", "with_recall_floor", "with_white"]
 
 
 def recipe_pipeline(

@@ -93,7 +93,7 @@ def tune(
     from sklearn.base import clone
 
     from skpneumo.cli._collections import positive_name, read_training_data, two_classes
-    from skpneumo.cli._default_pipeline import default_pipeline, with_recall_floor, with_white
+    from skpneumo.cli._default_pipeline import recipe_pipeline, with_recall_floor, with_white
     from skpneumo.cli._distinct_files import refuse_the_same_file
     from skpneumo.cli._finished import (
         duration,
@@ -117,7 +117,9 @@ def tune(
     data = read_training_data(folder, read_by)
     two_classes(data.train, read_by.table or folder)
     X, y = data.train.X, data.train.target
-    pipeline = default_pipeline(size, epochs, random_state, n_jobs, verbose=False)
+    pipeline = recipe_pipeline(
+        "robust", size, epochs, "imagenet", random_state, n_jobs, verbose=False
+    )
     with_white(pipeline, white)
     say(f"Searching on {data.describe()}")
     say(f"Each fit of the final model: {updates_line(pipeline, X, y)}", flush=True)

@@ -151,10 +151,10 @@ class Slow(LogisticRegression):
     def predict(self, X):
         return self.predict_proba(X).argmax(axis=1)
 
-def slow_pipeline(size, *args, **kwargs):
+def slow_pipeline(recipe, size, *args, **kwargs):
     return Pipeline([("load", ImageLoader(size=size)), ("cnn", Slow())])
 
-_default_pipeline.default_pipeline = slow_pipeline
+_default_pipeline.recipe_pipeline = slow_pipeline
 _search.GRID = {"cnn__C": [1.0, 0.01]}
 status = main(sys.argv[2:])
 assert "keras" not in sys.modules

@@ -260,7 +260,7 @@ def test_fit_prints_what_its_model_is_worth(hold_out, unsplit, tmp_path, capsys,
 
 
 def test_tune_and_demo_print_it_too(unsplit, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_default_pipeline, "default_pipeline", lambda *_, **__: constant(0))
+    monkeypatch.setattr(_default_pipeline, "recipe_pipeline", lambda *_, **__: constant(0))
     monkeypatch.setattr("skpneumo.cli.demo._small_pipeline", lambda *_: constant(0))
     monkeypatch.setattr("skpneumo.cli.demo._save_figures", lambda *_: [])
     grid = {"cnn__constant": [0]}
