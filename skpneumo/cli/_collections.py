@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +32,7 @@ __all__ = [
     "read_training_data",
     "require_known_classes",
     "rows_of",
+    "split_by_patient",
     "split_called",
     "two_classes",
 ]
@@ -271,8 +273,6 @@ def _set_apart(xrays: "Bunch", share: float, side: Side) -> "Bunch":
     """Hold out whole patients, the same ones in every command."""
     import numpy as np
 
-    from skpneumo.cli._patient_split import split_by_patient
-
     rest, held_out = split_by_patient(xrays, share, _SEED_OF_HOLD_OUT)
     if side == "both":
         xrays.split = np.full(len(xrays.target), "train", dtype=object)
@@ -280,6 +280,38 @@ def _set_apart(xrays: "Bunch", share: float, side: Side) -> "Bunch":
         xrays.frame["split"] = xrays.split
         return xrays
     return rows_of(xrays, rest if side == "rest" else held_out)
+
+
+def split_by_patient(xrays: "Bunch", share: float, random_state: int) -> "tuple[Any, Any]":
+    """Return the rows of most patients, and those of a share of them that is held out.
+
+    Examples
+    --------
+    >>> from skpneumo import make_chest_xray
+    >>> from skpneumo.cli._collections import split_by_patient
+    >>> xrays = make_chest_xray(n_patients=12, random_state=0)
+    >>> rest, held_out = split_by_patient(xrays, 0.25, random_state=0)
+    >>> set(xrays.groups[rest]) & set(xrays.groups[held_out])
+    set()
+    """
+    import numpy as np
+
+    from skpneumo import patient_train_test_split
+
+    n_images = len(xrays.target)
+    if ceil(share * n_images) >= n_images:
+        raise ValueError(
+            f"--hold-out {share:g} would hold out all of {counted(n_images, 'image')}. Hold out a "
+            "smaller fraction."
+        )
+    rest, held_out, _, _ = patient_train_test_split(
+        np.arange(n_images),
+        xrays.target,
+        groups=xrays.groups,
+        test_size=share,
+        random_state=random_state,
+    )
+    return rest, held_out
 
 
 def rows_of(xrays: "Bunch", rows: Any) -> "Bunch":

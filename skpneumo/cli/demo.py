@@ -171,8 +171,7 @@ def _refuse_options_of_own(read_by: CollectionOptions) -> None:
 
 def _split(xrays: "Bunch", hold_out: float, random_state: int) -> "tuple[Bunch, Bunch]":
     """Split X-rays by patient into those to train on and those held out, and say how many."""
-    from skpneumo.cli._collections import describe, rows_of
-    from skpneumo.cli._patient_split import split_by_patient
+    from skpneumo.cli._collections import describe, rows_of, split_by_patient
 
     train, test = split_by_patient(xrays, hold_out, random_state)
     shared = len(set(xrays.groups[train]) & set(xrays.groups[test]))
