@@ -97,9 +97,7 @@ class FitProgress:
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Number each task among its siblings, whatever its id."""
-        *outer, own = (each.task_id for each in _path(context))
-        siblings = self._place.setdefault(tuple(outer), {})
-        siblings.setdefault(own, len(siblings))
+        self._number(context)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Update the line."""
@@ -141,10 +139,4 @@ class FitProgress:
 
 def _path(context: Any) -> list[Any]:
     """Get the task and its parents, the outermost first."""
-    return list(_upwards(context))[::-1]
-
-
-def _upwards(context: Any) -> Iterator[Any]:
-    while context is not None:
-        yield context
-        context = context.parent
+    return [] if context is None else [*_path(context.parent), context]

@@ -1,7 +1,6 @@
 """Describe usage errors in one line that ends with a pointer to the help."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -21,7 +20,6 @@ from cyclopts import (
 )
 
 from skpneumo.cli._numbers import number_expected, number_meant
-from skpneumo.cli._options import CollectionOptions
 from skpneumo.cli._xray_files import looks_like_option
 
 __all__ = ["options_of", "similar_option", "unknown_option", "usage_message"]
@@ -139,7 +137,9 @@ def _refused(error: ValidationError, command: str) -> str:
     given = next((str(each.value) for each in tokens if looks_like_option(str(each.value))), "")
     if not given:
         return reason
-    return f"{unknown_option(given, _options(command))} A file of that name is ./{given}."
+    return (
+        f"{unknown_option(given, sorted(options_of(command)))} A file of that name is ./{given}."
+    )
 
 
 def _expected(argument: Argument | None) -> str:
@@ -171,28 +171,14 @@ def _like(given: str, options: Iterable[str]) -> str:
 def _elsewhere(token: Any, command: str, commands: Collection[str]) -> str:
     """Name the other commands that have an option."""
     wanted = _as_typed(token).partition("=")[0]
-    having = [name for name in commands if name != command and wanted in _options(name)]
+    having = [name for name in commands if name != command and wanted in options_of(name)]
     names = [f"skpneumo {name}" for name in having]
     return f" It is an option of {_listed(names, 'and')}." if names else ""
 
 
-def _options(command: str) -> list[str]:
-    """List the long options of a command."""
-    names = _parameters(command, Parameter.KEYWORD_ONLY)
-    if "read_by" in names:
-        names.remove("read_by")
-        names += [each.name for each in fields(CollectionOptions)]
-    return [f"--{name.replace('_', '-')}" for name in names]
-
-
 def _arguments(command: str) -> list[str]:
-    names = _parameters(command, Parameter.POSITIONAL_ONLY, Parameter.VAR_POSITIONAL)
-    return [name.upper() for name in names]
-
-
-def _parameters(command: str, *kinds: Any) -> list[str]:
     own = signature(_function(command)).parameters
-    return [name for name, each in own.items() if each.kind in kinds]
+    return [name.upper() for name, each in own.items() if each.kind != Parameter.KEYWORD_ONLY]
 
 
 def _function(command: str) -> Any:
