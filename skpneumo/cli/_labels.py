@@ -6,6 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._positive_class import UndecidedPositiveError
+from skpneumo._responses import positive_column
+from skpneumo.fitted import classes_of, positive_label
+
 __all__ = [
     "class_names",
     "labels_at",
@@ -20,8 +24,8 @@ NAMES = {(0, 1): ["NORMAL", "PNEUMONIA"], (0, 1, 2): ["NORMAL", "BACTERIA", "VIR
 
 def class_names(model: Any) -> list[str]:
     """Name a model's classes: as saved with it, else NORMAL and PNEUMONIA, else by label."""
-    listed = np.asarray(model.classes_).tolist()
-    by_contract = NAMES.get(tuple(listed), [str(each) for each in listed])
+    classes = classes_of(model)
+    by_contract = NAMES.get(tuple(classes), [str(each) for each in classes])
     return getattr(model, "target_names_", by_contract)
 
 
@@ -30,10 +34,6 @@ def other_positive(model: Any) -> str:
 
     Of two classes, the commands take the illness, and `evaluate` in Python that of the threshold.
     """
-    from skpneumo._positive_class import UndecidedPositiveError
-    from skpneumo._responses import positive_column
-    from skpneumo.fitted import classes_of, positive_label
-
     column = positive_column(model) if len(model.classes_) == 2 else None
     if column is not None:
         with suppress(UndecidedPositiveError):
@@ -47,8 +47,6 @@ def shown_columns(model: Any) -> list[int]:
 
     If it is unclear which one that is, it is the second.
     """
-    from skpneumo._responses import positive_column
-
     n_classes = len(model.classes_)
     if n_classes != 2:
         return list(range(n_classes))
@@ -58,9 +56,8 @@ def shown_columns(model: Any) -> list[int]:
 
 def labels_of(predicted: NDArray[Any], model: Any) -> NDArray[np.object_]:
     """Name the labels that a model predicted."""
-    listed = np.asarray(model.classes_).tolist()
-    names = np.array(class_names(model), dtype=object)
-    return names[[listed.index(label) for label in predicted.tolist()]]
+    classes, names = classes_of(model), np.array(class_names(model), dtype=object)
+    return names[[classes.index(label) for label in predicted.tolist()]]
 
 
 def labels_at(threshold: float, probabilities: NDArray[Any], model: Any) -> NDArray[np.object_]:

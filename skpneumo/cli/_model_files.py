@@ -161,15 +161,15 @@ def find_model(model: Path) -> Path:
 
 def load_model(path: Path) -> Any:
     """Load a fitted classifier, and print the warnings that its file calls for."""
-    from skpneumo.cli._labels import other_positive
-    from skpneumo.cli._worth import recorded_uselessness
-
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, but a model is a file. Name the model file.")
     if not path.exists():
         raise FileNotFoundError(
             f"There is no model file {path}. Check the path, or create one with `skpneumo fit`."
         )
+    from skpneumo.cli._labels import other_positive
+    from skpneumo.cli._worth import recorded_uselessness
+
     if path.suffix.lower() == _ONNX:
         from skpneumo.persistence import OnnxClassifier
 
