@@ -7,9 +7,8 @@ from typing import Any
 from skpneumo import __version__
 from skpneumo._machine import installed_versions
 from skpneumo._responses import is_network, recall_floor_of
-from skpneumo.fitted import classes_of, classifiers_of, threshold_of
+from skpneumo.fitted import classes_of, classifiers_of, gate_of, threshold_of
 from skpneumo.persistence import OnnxClassifier
-from skpneumo.serving._gate import gate_facts
 from skpneumo.serving._limits import Limits
 from skpneumo.serving._model import METHODS, ServedModel
 
@@ -33,7 +32,7 @@ def model_facts(model: ServedModel, limits: Limits) -> dict[str, Any]:
         "upper_threshold": model.upper_threshold,
         "decision": _decision(model),
         "recall_floor": _recall_floor(model),
-        "gate": gate_facts(model.estimator),
+        "gate": _gate(model),
         "methods": _methods(model.estimator),
         "limits": asdict(limits),
         "versions": {"skpneumo": __version__} | installed_versions(_PACKAGES),
@@ -90,6 +89,18 @@ def _recall_floor(model: ServedModel) -> dict[str, Any] | None:
         return None
     positive = classes_of(model.estimator).index(threshold.pos_label)
     return {"positive": model.names[positive], **floor}
+
+
+def _gate(model: ServedModel) -> dict[str, Any] | None:
+    """Describe the input gate; None if there is none."""
+    inner = gate_of(model.estimator)
+    if inner is None:
+        return None
+    return {
+        "false_alarm_rate": float(inner.gate.false_alarm_rate_),
+        "withholds": model.withholds,
+        "terms": inner.gate.terms_,
+    }
 
 
 def _methods(estimator: Any) -> list[str]:

@@ -13,10 +13,13 @@ import numpy as np
 from skpneumo._formatting import in_one_line
 from skpneumo._memory_files import files_in_memory
 from skpneumo._pixel_values import OtherPixelsError
-from skpneumo._responses import positive_column, probabilities_and_labels
-from skpneumo.fitted import classes_of, threshold_of
+from skpneumo._responses import (
+    positive_column,
+    probabilities_and_labels,
+    reasons_to_withhold,
+)
+from skpneumo.fitted import classes_of, gate_of, threshold_of
 from skpneumo.loading import UnreadableImagesError, image_size
-from skpneumo.serving._gate import gate_answers, withholds
 
 __all__ = ["METHODS", "ImageError", "ImageTooLargeError", "ServedModel"]
 
@@ -94,7 +97,8 @@ class ServedModel:
     @cached_property
     def withholds(self) -> bool:
         """Whether an input gate withholds predictions, instead of only warning."""
-        return withholds(self.estimator)
+        inner = gate_of(self.estimator)
+        return inner is not None and inner.gate.on_outlier != "warn"
 
     @cached_property
     def _labels(self) -> list[Any]:
@@ -175,13 +179,20 @@ class ServedModel:
     def _answers(self, paths: list[str]) -> list[dict[str, Any]]:
         probabilities, labels = probabilities_and_labels(self.estimator, paths)
         said = [self.names[self._labels.index(label)] for label in np.asarray(labels).tolist()]
-        gates = gate_answers(self.estimator, paths)
+        gates = self._gate_answers(paths)
         return [
             self._answer(row, label, gate)
             for row, label, gate in zip(
                 np.asarray(probabilities, dtype=float).tolist(), said, gates, strict=True
             )
         ]
+
+    def _gate_answers(self, paths: list[str]) -> list[dict[str, Any] | None]:
+        """Report for each image whether it is like the training images; None without a gate."""
+        reasons = reasons_to_withhold(self.estimator, paths)
+        if reasons is None:
+            return [None] * len(paths)
+        return [{"passed": not reason, "reason": str(reason)} for reason in reasons]
 
     def _answer(self, row: list[float], label: str, gate: dict[str, Any] | None) -> dict[str, Any]:
         positive = self.positive
@@ -246,7 +257,7 @@ class ServedModel:
         """Refuse to plot an image whose probability, which a heat map shows, is withheld."""
         if not self.withholds:
             return
-        (gate,) = gate_answers(self.estimator, paths)
+        (gate,) = self._gate_answers(paths)
         if gate is not None and not gate["passed"]:
             raise ImageError(
                 f"the prediction is withheld ({gate['reason']}), and so is the heat map"
