@@ -26,19 +26,21 @@ def bootstrap(
     Parameters
     ----------
     statistic : callable
-        Maps weights of patients, shape (n_block, n_patients), to shape (n_block, n_statistics).
+        Maps weights of patients, shape (n_block, n_patients), to shape (n_block, ...).
 
     Returns
     -------
-    ndarray of shape (n_resamples, n_statistics)
+    ndarray of shape (n_resamples, ...)
     """
     check_scalar(n_resamples, "n_resamples", Integral, min_val=2)
-    return np.concatenate(
-        [
-            statistic(weights)
-            for weights in _patient_resamples(n_patients, n_images, n_resamples, random_state)
-        ]
-    )
+    resampled = []
+    for rows in blocks(n_resamples, n_images):
+        # How often each patient is drawn.
+        drawn = random_state.randint(n_patients, size=(rows, n_patients))
+        drawn += n_patients * np.arange(rows)[:, np.newaxis]
+        counts = np.bincount(drawn.ravel(), minlength=rows * n_patients)
+        resampled.append(statistic(counts.reshape(rows, n_patients).astype(float)))
+    return np.concatenate(resampled)
 
 
 def blocks(n_draws: int, n_images: int) -> Iterator[int]:
@@ -46,21 +48,3 @@ def blocks(n_draws: int, n_images: int) -> Iterator[int]:
     block = max(1, _IMAGE_WEIGHTS_IN_MEMORY // n_images)
     for start in range(0, n_draws, block):
         yield min(block, n_draws - start)
-
-
-def _patient_resamples(
-    n_patients: int, n_images: int, n_resamples: int, random_state: np.random.RandomState
-) -> Iterator[Floats]:
-    """Count how often each patient is drawn in each resample, in blocks of bounded memory.
-
-    Yields
-    ------
-    weights : ndarray of shape (n_block, n_patients)
-        Integers whose rows sum to ``n_patients``; index the columns by ``patient`` to get the
-        weights of images.
-    """
-    for rows in blocks(n_resamples, n_images):
-        drawn = random_state.randint(n_patients, size=(rows, n_patients))
-        drawn += n_patients * np.arange(rows)[:, np.newaxis]
-        counts = np.bincount(drawn.ravel(), minlength=rows * n_patients)
-        yield counts.reshape(rows, n_patients).astype(float)

@@ -161,12 +161,12 @@ def _calibration_errors(
     )
     error = float(bins.error(np.ones((1, predictions.n_patients)))[0])
     resampled = bootstrap(
-        lambda weights: bins.error(weights)[:, np.newaxis],
+        bins.error,
         predictions.n_patients,
         len(predictions),
         settings.n_resamples,
         settings.random_state,
-    )[:, 0]
+    )
     by_chance = bins.error_by_chance(settings.n_resamples, settings.random_state)
     low, high = calibration_error_limits(error, resampled, by_chance, level)
     methods = [_named("bootstrap", predictions)]
