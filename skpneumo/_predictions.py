@@ -220,21 +220,17 @@ def predictions_and_threshold(
     The threshold is None if the decisions do not follow from one.
     """
     pos_label = positive_label(estimator, pos_label)
-    if threshold is not None:
-        predictions = predictions_of(
-            estimator, X, y, groups=groups, pos_label=pos_label, threshold=threshold
-        )
+    claimed = None if threshold is not None else threshold_of(estimator)
+    # 0.5 is a default that some classifiers do not use, so their own decisions are asked for.
+    by_default = claimed is not None and claimed.chosen_by is None
+    at = np.inf if threshold is None and not by_default else threshold
+    predictions = predictions_of(estimator, X, y, groups=groups, pos_label=pos_label, threshold=at)
+    if claimed is None:
         return predictions, threshold
-    claimed = threshold_of(estimator)
-    if claimed is not None and claimed.chosen_by is None:
-        # 0.5 is a default that some classifiers do not use.
-        predictions = predictions_of(estimator, X, y, groups=groups, pos_label=pos_label)
+    if by_default:
         return predictions, claimed.value if predictions.decided_by(claimed.value) else None
-    predictions = predictions_of(
-        estimator, X, y, groups=groups, pos_label=pos_label, threshold=np.inf
-    )
     scores_from = "predict_proba" if hasattr(estimator, "predict_proba") else "decision_function"
-    if claimed is None or claimed.response != scores_from:
+    if claimed.response != scores_from:
         return predictions, None
     return predictions, claimed.on_scores_of(pos_label)
 

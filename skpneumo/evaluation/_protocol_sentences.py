@@ -105,13 +105,7 @@ def explain(
     """Write the sentences that apply, by name, in paragraphs."""
     by_pair = {
         (row.first, row.second, row.metric): _Difference(
-            row.difference,
-            row.low,
-            row.high,
-            row.n_first,
-            row.n_patients_first,
-            row.n_second,
-            row.n_patients_second,
+            *(getattr(row, name) for name in _Difference._fields)
         )
         for row in differences.itertuples()
     }

@@ -10,7 +10,7 @@ from skpneumo.report._markup import bullets, paragraph
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Block", "Bullets", "CardSection", "Facts", "Open", "Table", "Text"]
+__all__ = ["Block", "Bullets", "CardSection", "Open", "Table", "Text", "facts_table"]
 
 
 class Block(Protocol):
@@ -67,25 +67,6 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """A table of facts and their values."""
-
-    facts: Mapping[str, str]
-    caption: str
-
-    def markdown(self) -> str:
-        return self._table().markdown()
-
-    def html(self) -> str:
-        return self._table().html()
-
-    def _table(self) -> Table:
-        import pandas as pd
-
-        return Table(pd.DataFrame(self.facts.items(), columns=["what", "value"]), self.caption)
-
-
-@dataclass(frozen=True)
 class Open:
     """Items that only a person can write, with answers or left open."""
 
@@ -123,6 +104,13 @@ class CardSection:
 
     def html(self) -> str:
         return f"<h3>{self.title}</h3>{''.join(block.html() for block in self.blocks)}"
+
+
+def facts_table(facts: Mapping[str, str], caption: str) -> Table:
+    """Make a table of facts and their values."""
+    import pandas as pd
+
+    return Table(pd.DataFrame(facts.items(), columns=["what", "value"]), caption)
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ A file may state anything, so its statements are shown as text, and attributed t
 from collections.abc import Mapping
 from typing import Any
 
-from skpneumo.report._card_blocks import Block, Bullets, Facts, Text
+from skpneumo.report._card_blocks import Block, Bullets, Text, facts_table
 
 __all__ = ["card_of_file", "stated_analyses", "stated_limits", "stated_training"]
 
@@ -31,7 +31,7 @@ def stated_training(from_file: Mapping[str, Any]) -> list[Block]:
     about = from_file.get(_COLLECTION)
     return [
         *([Text(about)] if isinstance(about, str) else []),
-        *([Facts(facts, "According to the model file")] if facts else []),
+        *([facts_table(facts, "According to the model file")] if facts else []),
     ]
 
 
@@ -47,7 +47,7 @@ def stated_analyses(from_file: Mapping[str, Any]) -> list[Block]:
     for name, value in from_file.items():
         if isinstance(value, Mapping):
             facts = {str(key): _written(each) for key, each in value.items() if _is_plain(each)}
-            blocks.append(Facts(facts, f"{name}, according to the model file"))
+            blocks.append(facts_table(facts, f"{name}, according to the model file"))
         elif isinstance(value, list) and name != _LIMITS:
             blocks += [Text(f"{name}, according to the model file:"), Bullets(_texts(value))]
     return blocks

@@ -12,10 +12,10 @@ from skpneumo.report._card_blocks import (
     Block,
     Bullets,
     CardSection,
-    Facts,
     Open,
     Table,
     Text,
+    facts_table,
 )
 from skpneumo.report._card_evidence import Evidence, analyses, evaluation_data, subgroups
 from skpneumo.report._card_of_file import (
@@ -141,13 +141,12 @@ def model_card(
 def card_section(
     estimator: Any,
     names: Sequence[str],
-    description: str,
     facts: Mapping[str, str],
     explained: bool,
 ) -> Section:
     """Write the card as a section of a report, whose other sections have the measurements."""
     there = Evidence(other_sections=True, explained=explained)
-    sections = _sections(estimator, there, list(names), description, dict(facts), {})
+    sections = _sections(estimator, there, list(names), "", dict(facts), {})
     return Section("model-card", "Model card", "".join(section.html() for section in sections))
 
 
@@ -161,7 +160,9 @@ def _sections(
 ) -> list[CardSection]:
     from_file = card_of_file(estimator)
     known: dict[str, list[Block]] = {
-        "Model details": [Facts(_details(estimator, names) | facts | versions(), "This model")],
+        "Model details": [
+            facts_table(_details(estimator, names) | facts | versions(), "This model")
+        ],
         "Intended use": [Text(_NOT_A_DEVICE)],
         "Factors": subgroups(evidence),
         "Metrics": _decision(estimator, names),

@@ -16,7 +16,7 @@ from skpneumo.fitted import classes_of
 from skpneumo.report._checklist import checklist
 from skpneumo.report._collection import Collection
 from skpneumo.report._context import ReportContext, Settings
-from skpneumo.report._explanation import explanation
+from skpneumo.report._explained import section_html
 from skpneumo.report._figures import figures_of, training_curves
 from skpneumo.report._flow import flow
 from skpneumo.report._images import sample_images, worst_errors
@@ -353,12 +353,31 @@ def _sections_of(context: ReportContext, facts: dict[str, str]) -> tuple[Section
         Section("training", "Training", training_curves(estimator)),
         Section("images", "Sample images", sample_images(context)),
         Section("errors", "Worst errors", worst_errors(context)),
-        *explanation(context),
-        card_section(estimator, names, "", facts, context.explained is not None),
+        *_explanation(context),
+        card_section(estimator, names, facts, context.explained is not None),
     )
     unstated = () if context.settings.prevalence is not None else ("prevalence",)
     last = limits(context), reproduction(context, facts)
     return *sections, checklist((*sections, *last), unstated), *last
+
+
+def _explanation(context: ReportContext) -> list[Section]:
+    """Write the section, if it was asked for."""
+    explained = context.explained
+    if explained is None:
+        return []
+    body = section_html(
+        context.estimator,
+        context.collection.evaluated(),
+        explained.model,
+        explained.images,
+        context.predictions,
+        threshold=context.rule.threshold,
+        target_name=context.names[1],
+        truth=[context.label_names[label] for label in context.labels.tolist()],
+        random_state=context.settings.random_state,
+    )
+    return [Section("explanation", "What the model looks at", body)]
 
 
 def _columns_of(X: Any, subgroups: Any) -> Any:
