@@ -10,6 +10,7 @@ from scipy.stats import t
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation._estimate import Settings
 from skpneumo.evaluation._influence import (
+    SHARES,
     degrees_of_freedom,
     influence_of,
     shrunk_correlation,
@@ -30,7 +31,7 @@ __all__ = ["DIFFERENCE_METRICS", "Difference", "estimate_differences"]
 Bools = NDArray[np.bool_]
 _Single = tuple[float, Interval]
 
-SHARES = ("accuracy", "recall", "specificity")
+_PAIRED = ("accuracy", "recall", "specificity")
 _MOVER_OF_DECISIONS = ("precision", "negative_predictive_value", "f1")
 DIFFERENCE_METRICS = (
     "accuracy",
@@ -69,7 +70,7 @@ def estimate_differences(
 ) -> list[Difference]:
     """Estimate the differences of metrics, in order; of scores only if both have scores."""
     metrics = list(metrics)
-    shares = {metric: _share_difference(a, b, metric, confidence_level) for metric in SHARES}
+    shares = {metric: _share_difference(a, b, metric, confidence_level) for metric in _PAIRED}
     of_decisions = [metric for metric in metrics if metric in _MOVER_OF_DECISIONS]
     singles = [
         {
@@ -82,7 +83,7 @@ def estimate_differences(
     both_probable = a.has_probabilities and b.has_probabilities
     rows = []
     for metric in metrics:
-        if metric in SHARES:
+        if metric in _PAIRED:
             rows.append(shares[metric][0])
         elif metric == "balanced_accuracy":
             rows.append(_balanced_accuracy(a, shares))
@@ -97,11 +98,7 @@ def estimate_differences(
 def _share_difference(
     a: Predictions, b: Predictions, metric: str, confidence_level: float
 ) -> tuple[Difference, ClusteredEstimate]:
-    among: Bools = {
-        "accuracy": np.ones(len(a), dtype=bool),
-        "recall": a.positive,
-        "specificity": ~a.positive,
-    }[metric]
+    among = SHARES[metric](a)[1]
     interval, test = "Bonett-Price", "McNemar, exact"
     if a.clustered:
         interval, test = f"{interval}, by patient", f"{test}, by patient"

@@ -16,14 +16,27 @@ from skpneumo._predictions import Predictions
 
 __all__ = [
     "INFLUENCES",
+    "SHARES",
     "degrees_of_freedom",
     "influence_of",
+    "jaccard_share",
     "placements",
     "shrunk_correlation",
 ]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+Share = Callable[[Predictions], tuple[Bools, Bools]]
+
+SHARES: dict[str, Share] = {
+    "accuracy": lambda p: (p.positive == p.predicted, np.ones(len(p), dtype=bool)),
+    "recall": lambda p: (p.predicted, p.positive),
+    "specificity": lambda p: (~p.predicted, ~p.positive),
+    "precision": lambda p: (p.positive, p.predicted),
+    "negative_predictive_value": lambda p: (~p.positive, ~p.predicted),
+}
+"""Metrics that are the share of some images among others: masks of both."""
 
 # Uncorrelated patients, added to those that a correlation is estimated from.
 _ADDED_PATIENTS = 2.0
@@ -90,6 +103,11 @@ def shrunk_correlation(a: Floats, b: Floats) -> float:
     return float(np.clip(shrinkage * (a @ b) / np.sqrt(product), -1.0, 1.0))
 
 
+def jaccard_share(p: Predictions) -> tuple[Bools, Bools]:
+    """Mark true positives, and the images that are or are predicted positive, for F1."""
+    return p.positive & p.predicted, p.positive | p.predicted
+
+
 def _of_share(hit: Bools, among: Bools) -> Floats:
     n = among.sum()
     if not n:
@@ -98,35 +116,15 @@ def _of_share(hit: Bools, among: Bools) -> Floats:
     return among * (hit - value) / n
 
 
-def _of_accuracy(p: Predictions) -> Floats:
-    return _of_share(p.positive == p.predicted, np.ones(len(p), dtype=bool))
-
-
-def _of_recall(p: Predictions) -> Floats:
-    return _of_share(p.predicted, p.positive)
-
-
-def _of_specificity(p: Predictions) -> Floats:
-    return _of_share(~p.predicted, ~p.positive)
-
-
-def _of_precision(p: Predictions) -> Floats:
-    return _of_share(p.positive, p.predicted)
-
-
-def _of_negative_predictive_value(p: Predictions) -> Floats:
-    return _of_share(~p.positive, ~p.predicted)
-
-
 def _of_f1(p: Predictions) -> Floats:
     # F1 = 2J / (1 + J) is a function of a share J, and so changes by its derivative.
-    hit, among = p.positive & p.predicted, p.positive | p.predicted
+    hit, among = jaccard_share(p)
     jaccard = hit.sum() / among.sum() if among.any() else np.nan
     return 2 / (1 + jaccard) ** 2 * _of_share(hit, among)
 
 
 def _of_balanced_accuracy(p: Predictions) -> Floats:
-    return (_of_recall(p) + _of_specificity(p)) / 2
+    return (_of_share(*SHARES["recall"](p)) + _of_share(*SHARES["specificity"](p))) / 2
 
 
 def placements(p: Predictions) -> Floats:
@@ -181,12 +179,12 @@ def _of_brier_score(p: Predictions) -> Floats:
     return (squares - squares.mean()) / len(p)
 
 
+def _influence_on(share: Share) -> Callable[[Predictions], Floats]:
+    return lambda p: _of_share(*share(p))
+
+
 INFLUENCES: dict[str, Callable[[Predictions], Floats]] = {
-    "accuracy": _of_accuracy,
-    "recall": _of_recall,
-    "specificity": _of_specificity,
-    "precision": _of_precision,
-    "negative_predictive_value": _of_negative_predictive_value,
+    **{metric: _influence_on(share) for metric, share in SHARES.items()},
     "f1": _of_f1,
     "balanced_accuracy": _of_balanced_accuracy,
     "roc_auc": _of_roc_auc,

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation._estimate import Estimate, Settings, undefined
+from skpneumo.evaluation._influence import SHARES, Share, jaccard_share
 from skpneumo.evaluation._intervals import (
     ClusteredEstimate,
     clustered_share,
@@ -56,30 +56,21 @@ def recall_and_specificity(
     predictions: Predictions, confidence_level: float
 ) -> tuple[ClusteredEstimate, ClusteredEstimate]:
     """Estimate the two metrics that do not depend on the prevalence."""
-    positive, predicted = predictions.positive, predictions.predicted
-    return (
-        clustered_share(predicted, positive, predictions.patient, confidence_level),
-        clustered_share(~predicted, ~positive, predictions.patient, confidence_level),
+    recall, specificity = (
+        clustered_share(*SHARES[metric](predictions), predictions.patient, confidence_level)
+        for metric in ("recall", "specificity")
     )
+    return recall, specificity
 
 
 def _decision_estimates(predictions: Predictions, confidence_level: float) -> dict[str, Estimate]:
-    positive, predicted = predictions.positive, predictions.predicted
-    everything = np.ones(len(predictions), dtype=bool)
+    def estimate(share: Share) -> ClusteredEstimate:
+        return clustered_share(*share(predictions), predictions.patient, confidence_level)
 
-    def share(hit: NDArray[np.bool_], among: NDArray[np.bool_]) -> ClusteredEstimate:
-        return clustered_share(hit, among, predictions.patient, confidence_level)
-
-    recall, specificity = recall_and_specificity(predictions, confidence_level)
-    shares = {
-        "accuracy": share(positive == predicted, everything),
-        "recall": recall,
-        "specificity": specificity,
-        "precision": share(positive, predicted),
-        "negative_predictive_value": share(~positive, ~predicted),
-    }
+    shares = {metric: estimate(share) for metric, share in SHARES.items()}
+    recall, specificity = shares["recall"], shares["specificity"]
     # F1 = 2J / (1 + J) is a function of a share J, and so inherits the interval of J.
-    jaccard = share(positive & predicted, positive | predicted)
+    jaccard = estimate(jaccard_share)
     value, low, high = (2 * j / (1 + j) for j in (jaccard.value, jaccard.low, jaccard.high))
     shares["f1"] = replace(jaccard, value=value, low=low, high=high)
     wilson = _wilson(predictions)
