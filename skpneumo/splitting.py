@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import assert_all_finite, column_or_1d, indexable
@@ -234,12 +235,14 @@ def patient_train_test_split(
     >>> X_test, y_test
     (['IM-0002-0001.jpeg', 'person7_bacteria_3.jpeg'], [0, 1])
     """
-    patients = _patients_of(X, groups)
     if any(array is None for array in arrays):
         raise ValueError(
             "One of the arrays after X is None. Pass the labels first and any further arrays "
             "after them, or only X."
         )
+    for array in (X, *arrays):
+        _refuse_unselectable_rows(array)
+    patients = _patients_of(X, groups)
     X, *along = indexable(X, *arrays)
     if stratify is True:
         stratify = along[0] if along else None
@@ -316,6 +319,22 @@ def _patients_of(X: Any, groups: ArrayLike | None) -> NDArray[Any]:
     except (TypeError, ValueError) as error:
         raise type(error)(f"{error} {remedy}") from None
     raise TypeError(f"Found no patients in X. {remedy}")
+
+
+def _refuse_unselectable_rows(array: Any) -> None:
+    """Raise for containers whose rows scikit-learn cannot select, here nor in its searches."""
+    if not hasattr(array, "shape") or issparse(array):
+        return
+    try:
+        _safe_indexing(array, np.arange(0))
+    except Exception as error:
+        methods = ("compute", "to_native", "to_numpy")
+        remedy = next((f"its {each}()" for each in methods if hasattr(array, each)), "an array")
+        library = type(array).__module__.partition(".")[0]
+        raise TypeError(
+            f"scikit-learn cannot select rows of a {type(array).__name__} of {library}. Pass "
+            f"{remedy}."
+        ) from error
 
 
 def _check_labels(y: Any, n_samples: int) -> NDArray[Any]:

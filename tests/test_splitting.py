@@ -2,11 +2,14 @@ import pickle
 import warnings
 from pathlib import Path
 
+import dask.dataframe as dd
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -189,6 +192,35 @@ def test_without_file_names_the_remedy_is_named(split, X):
         match=r"pass a frame with .*images from ImageLoader.*groups=",
     ):
         split(X, [0, 1] * 4)
+
+
+UNSELECTABLE = {
+    "index": (pd.Index, "Index of pandas", "to_numpy"),
+    "strings": (pd.array, "StringArray of pandas", "to_numpy"),
+    "narwhals": (
+        lambda values: nw.new_series("", values, backend="pandas"),
+        "Series",
+        "to_native",
+    ),
+    "dask": (lambda each: dd.from_pandas(pd.Series(each), npartitions=2), "Series", "compute"),
+}
+
+
+@pytest.mark.parametrize("place", ["X", "y"])
+@pytest.mark.parametrize("kind", UNSELECTABLE)
+def test_containers_that_scikit_learn_cannot_select_rows_of_are_named(place, kind):
+    make, name, method = UNSELECTABLE[kind]
+    given = {"X": [f"IM-{i:04d}-0001.jpeg" for i in range(8)], "y": ["a", "b"] * 4}
+    unselectable = make(given[place])
+    with pytest.raises(TypeError, match=rf"rows of a \w*{name}.*Pass its {method}\(\)"):
+        patient_train_test_split(*{**given, place: unselectable}.values())
+    converted = getattr(unselectable, method)()
+    assert len(patient_train_test_split(*{**given, place: converted}.values())) == 4
+
+
+def test_sparse_rows_are_split_with_given_groups():
+    parts = patient_train_test_split(coo_array(np.eye(8)), [0, 1] * 4, groups=range(8))
+    assert [part.shape for part in parts[:2]] == [(6, 8), (2, 8)]
 
 
 def test_too_few_patients_are_named():
