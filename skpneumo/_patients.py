@@ -178,7 +178,9 @@ def check_groups(groups: ArrayLike, n_samples: int) -> NDArray[Any]:
     """
     import pandas as pd
 
-    if not hasattr(groups, "shape"):
+    if not hasattr(groups, "shape") and hasattr(groups, "__array__"):
+        groups = np.asarray(groups)  # of PyArrow, whose entries are of types of its own
+    elif not hasattr(groups, "shape"):
         # NumPy would convert a missing id among text to "nan" or "None".
         groups = np.fromiter(groups, dtype=object)  # type: ignore[arg-type]
     elif np.ma.is_masked(groups):

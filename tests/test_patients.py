@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import sklearn
 from hypothesis import Phase, given, settings
@@ -96,6 +97,14 @@ def test_ids_of_unknown_patients_are_recognised_as_other_text(as_text):
         assert list(patients) == ["virus-1", "unknown-scan.png", "unknown-scans/c.png"]
         assert known.tolist() == [True, False, False]
         assert bool(remarks) == (passed is None)
+
+
+@pytest.mark.parametrize("ids", [["ann", "ann", "bob"], [7, 7, 8]])
+def test_groups_may_be_an_array_of_pyarrow(ids):
+    for groups in pa.array(ids), pa.chunked_array([ids[:1], ids[1:]]):
+        assert check_groups(groups, 3).tolist() == ids
+    with pytest.raises(ValueError, match="The patient of 1 of 3 samples is missing"):
+        check_groups(pa.array([*ids[:2], None]), 3)
 
 
 def test_numbers_of_a_table_and_text_of_names_do_not_clash():
