@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 
 from skpneumo._burnt_in_text import without_text
 from skpneumo._documentation import DocumentationLinks
+from skpneumo._image_output import ImageOutputMixin
 from skpneumo._images import check_images
 from skpneumo._sklearn import Interval, StrOptions, _fit_context
 from skpneumo.loading import ImageArray
@@ -23,7 +24,7 @@ __all__ = ["BorderCropper", "ContrastEqualizer", "MarkerRemover"]
 _MIN_INNER_SHARE = 0.25
 
 
-class _ImageEnhancer(ABC, DocumentationLinks, TransformerMixin, BaseEstimator):
+class _ImageEnhancer(ABC, DocumentationLinks, ImageOutputMixin, TransformerMixin, BaseEstimator):
     """Base class of steps that change each image independently and learn nothing."""
 
     @_fit_context(prefer_skip_nested_validation=True)

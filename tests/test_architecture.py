@@ -39,6 +39,7 @@ STAGES = [
     "_fit_arguments",
     "_encoding",
     "_documentation",
+    "_image_output",
     "_files",
     "_missing_labels",
     "_machine",

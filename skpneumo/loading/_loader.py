@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
 from skpneumo._documentation import DocumentationLinks
+from skpneumo._image_output import ImageOutputMixin
 from skpneumo._machine import require_memory
 from skpneumo._paths import carried_patients, check_paths
 from skpneumo._sklearn import Interval, Options, StrOptions, _fit_context
@@ -25,7 +26,7 @@ from skpneumo.loading.cache import DecodeCache
 __all__ = ["ImageLoader"]
 
 
-class ImageLoader(DocumentationLinks, TransformerMixin, BaseEstimator):
+class ImageLoader(DocumentationLinks, ImageOutputMixin, TransformerMixin, BaseEstimator):
     """Load X-ray files as one stack of 8-bit images of the same size.
 
     This step turns paths into images. It learns nothing, so ``transform`` works without ``fit``.
