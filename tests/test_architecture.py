@@ -40,6 +40,7 @@ STAGES = [
     "_encoding",
     "_documentation",
     "_image_output",
+    "_log_probabilities",
     "_files",
     "_missing_labels",
     "_machine",

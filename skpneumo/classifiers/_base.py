@@ -16,6 +16,7 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._images import is_stream
+from skpneumo._log_probabilities import LogProbaMixin
 from skpneumo._machine import require_memory
 from skpneumo._random import check_random_state, random_seeds
 from skpneumo._settings import pinned
@@ -63,7 +64,7 @@ _TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - _NOT_
 
 
 class BaseNetworkClassifier(
-    LastFeaturesMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
+    LastFeaturesMixin, LogProbaMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
 ):
     """Base class of image classifiers; a subclass defines the network."""
 

@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import indexable
 
 from skpneumo._documentation import DocumentationLinks
+from skpneumo._log_probabilities import LogProbaMixin
 from skpneumo._missing_labels import checked_labels
 from skpneumo._sklearn import _routing_enabled
 
@@ -30,7 +31,7 @@ __all__ = [
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
 
 
-class WrapperMixin(DocumentationLinks):
+class WrapperMixin(DocumentationLinks, LogProbaMixin):
     """Mixin that routes metadata to the wrapped ``estimator`` and accepts the same input."""
 
     estimator: Any

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from skpneumo._documentation import DocumentationLinks
 from skpneumo._gate_parts import labels_withheld
 from skpneumo._images import check_images
+from skpneumo._log_probabilities import LogProbaMixin
 from skpneumo._paths import filenames_of
 from skpneumo._pixel_values import refuse_other_pixels
 from skpneumo._warning_lines import users_stacklevel
@@ -43,7 +44,7 @@ _FROM_FILE = {
 }
 
 
-class OnnxClassifier(DocumentationLinks, ClassifierMixin, BaseEstimator):
+class OnnxClassifier(DocumentationLinks, LogProbaMixin, ClassifierMixin, BaseEstimator):
     """Classifier that predicts with an ONNX file written by :func:`export_onnx`.
 
     It needs onnxruntime, and imports neither Keras nor TensorFlow. Fitting is not needed: the file
