@@ -5,6 +5,7 @@ from typing import Any
 from sklearn.base import MetaEstimatorMixin
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
@@ -14,21 +15,22 @@ __all__ = ["groups_for", "takes_groups", "weights_in"]
 
 
 def groups_for(estimator: Any, groups: Any) -> dict[str, Any]:
-    """Make the argument with the patients for an estimator's ``fit``, if it can use them.
+    """Make the arguments with the patients for an estimator's ``fit``, if it can use them.
 
     The estimator may hold images out itself, and knows the patients only from these and from X.
 
     Parameters
     ----------
     estimator : estimator
-        Not fitted. Of a pipeline, the last step gets the patients, unless steps resample rows.
+        Not fitted. Of a pipeline, the last step gets the patients, unless steps make new rows.
     groups : array-like of shape (n_samples,) or None
         The patient of each sample.
 
     Returns
     -------
-    argument : dict of str to array-like
-        Empty without groups, or if ``fit`` does not use them.
+    arguments : dict of str to array-like
+        Empty without groups, or if ``fit`` does not use them. A search passes some to its splitter
+        and some to its estimator.
 
     Examples
     --------
@@ -47,24 +49,40 @@ def groups_for(estimator: Any, groups: Any) -> dict[str, Any]:
         # A step of a pipeline may request them.
         asks = asks or bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
         return {"groups": groups} if asks else {}
-    name = _name_of_groups(estimator)
-    return {} if name is None else {name: groups}
+    return dict.fromkeys(_names_of_groups(estimator), groups)
 
 
-def _name_of_groups(estimator: Any) -> str | None:
-    """Find the name of the argument ``groups`` without metadata routing; None if there is none."""
+def _names_of_groups(estimator: Any) -> list[str]:
+    """Find the names of the arguments with the patients without metadata routing."""
     if has_fit_parameter(estimator, "groups"):
-        return "groups"
+        return ["groups"]
     if isinstance(estimator, BaseSearchCV):
         splits = hasattr(estimator.cv, "split")  # a number or a list of splits does not
-        return "groups" if splits and takes_groups(estimator.cv) else None
+        own = ["groups"] if splits and takes_groups(estimator.cv) else []
+        # Its argument called groups is for the splitter alone.
+        inner = _names_of_groups(estimator.estimator)
+        return own + [name for name in inner if name != "groups"]
     if not isinstance(estimator, Pipeline):  # other estimators can have steps of another kind
-        return None
-    *before, (last, step) = estimator.steps
-    if step is None or any(hasattr(each, "fit_resample") for _, each in before):
-        return None
-    inner = _name_of_groups(step)
-    return None if inner is None else f"{last}__{inner}"
+        return []
+    last, step = estimator.steps[-1]
+    if step is None or not _resamples_arguments(estimator):
+        return []
+    return [f"{last}__{name}" for name in _names_of_groups(step)]
+
+
+def _resamples_arguments(pipeline: Pipeline) -> bool:
+    """Tell whether the arguments of the last step stay those of its rows."""
+    samplers = [step for _, step in pipeline.steps[:-1] if hasattr(step, "fit_resample")]
+    if not samplers:
+        return True
+    # Imported here, because imbalanced-learn takes a while.
+    from skpneumo.pipeline import Pipeline as ResamplingPipeline
+    from skpneumo.rebalancing import ImageResampler
+
+    # A resampler that takes paths makes no new rows, which would have no argument.
+    return isinstance(pipeline, ResamplingPipeline) and all(
+        isinstance(each, ImageResampler) and get_tags(each).input_tags.string for each in samplers
+    )
 
 
 def takes_groups(splitter: Any) -> bool:

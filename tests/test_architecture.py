@@ -36,7 +36,6 @@ STAGES = [
     "_file_state",
     "_image_files",
     "_paths",
-    "_fit_arguments",
     "_encoding",
     "_documentation",
     "_image_output",
@@ -61,6 +60,7 @@ STAGES = [
     "_interpolation",
     "splitting",
     "rebalancing",
+    "_fit_arguments",
     "loading",
     "audit",  # of paths, and looks at pixels
     "enhancement",
