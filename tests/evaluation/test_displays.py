@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 from PIL import Image
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
@@ -672,6 +673,24 @@ def test_standard_set(kind):
     expected = [sum((t == Y) & (called == p)) for t in (0, 1) for p in (False, True)]
     assert counts == expected
     assert [text.get_text() for text in matrix.get_xticklabels()] == ["NORMAL", "PNEUMONIA"]
+
+
+def test_letters_in_a_confusion_matrix_contrast_with_any_colour_of_its_cells():
+    score = np.where(np.arange(80) % 10 < 4, 1 - Y, Y)  # shares in the middle of the colours
+    figure = plot_evaluation(Y, score, n_resamples=20)
+    figure.canvas.draw()
+    for panel in (ax for ax in figure.axes if ax.images):
+        (image,) = panel.images
+        cells = image.cmap(image.norm(image.get_array())).reshape(-1, 4)
+        for cell, text in zip(cells, panel.texts, strict=True):
+            dark, light = sorted([luminance(cell), luminance(text.get_color())])
+            assert (light + 0.05) / (dark + 0.05) >= 4.5  # of the W3C, for letters of any size
+
+
+def luminance(color):
+    """Compute the relative luminance of a colour, as the W3C defines it."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return np.dot([0.2126, 0.7152, 0.0722], linear)
 
 
 def test_standard_set_prints_every_value_with_its_interval():

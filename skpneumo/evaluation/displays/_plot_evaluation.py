@@ -44,6 +44,7 @@ __all__ = ["are_separated", "draw_calibration", "draw_confusion", "draw_curves",
 
 _CURVE = {"color": VERMILLION}
 _CHANCE = {"color": GREY, "label": "chance"}
+_DARK = "#08306b"  # the other end of the colours
 _LETTERS_ALONG_A_PANEL = 38
 _DET_TICKS = (0.01, 0.1, 0.5, 0.9, 0.99)
 
@@ -202,8 +203,9 @@ def draw_confusion(
             cmap="Blues",
             colorbar=False,
             values_format="d" if matrix is counts else ".3f",
-            im_kw={"vmin": 0, "vmax": counts.max() if matrix is counts else 1},
-            text_kw={"fontsize": 10},
+            # Dark letters can be read on the lighter half of the colours.
+            im_kw={"vmin": 0, "vmax": 2 * (counts.max() if matrix is counts else 1)},
+            text_kw={"fontsize": 10, "color": _DARK},
             ax=panel,
         )
         panel.set(title=title, xlabel="predicted", ylabel="true")
