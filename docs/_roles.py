@@ -13,6 +13,13 @@ REFERENCE = re.compile(r"^\.\. \[(\w+)\] ((?:.+(?:\n[ ]+\S.*)*))", re.MULTILINE)
 CITATION = re.compile(r"\[(\w+)\]_")
 SEE_ALSO = re.compile(r"^(See Also\n-+\n)((?:.*\n?)*?)(?=^\S.*\n---|\Z)", re.MULTILINE)
 TABLE = re.compile(r"^(=+(?: +=+)+)\n(.+)\n\1\n((?:.*\n)*?)\1$", re.MULTILINE)
+# The line of a parameter or attribute: its names and type.
+ENTRY = re.compile(r"^([*\w]+(?:, [*\w]+)*) : (.+)$", re.MULTILINE)
+# Griffe splits names at a plain space, and would show the text and the first default for each.
+SPACE = "\N{FOUR-PER-EM SPACE}"
+# Griffe reads types as Python, which loses quotes, and takes the first of several choices for the
+# default. It shows what is no Python as it is.
+NO_PYTHON = "\N{WORD JOINER}"
 
 
 def link(text: str, pages: dict[str, str]) -> str:
@@ -72,9 +79,16 @@ def table(found: re.Match[str]) -> str:
     )
 
 
+def entry(found: re.Match[str]) -> str:
+    """The line of a parameter, so that names, choices and default are shown as they are."""
+    verbatim = NO_PYTHON if '"' in found[2].partition(", default")[0] else ""
+    return f"{found[1].replace(', ', ',' + SPACE)} : {verbatim}{found[2]}"
+
+
 def markdown(text: str, pages: dict[str, str]) -> str:
     """What a docstring says, in Markdown."""
     text = TABLE.sub(table, text)
+    text = ENTRY.sub(entry, text)
     text = SEE_ALSO.sub(lambda section: see_also(section, pages), text)
     text = ROLE.sub(lambda role: link(role[1], pages), text)
     text = DOI.sub(r"[doi:\1](https://doi.org/\1)", text)

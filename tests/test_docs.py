@@ -2,10 +2,13 @@
 
 import importlib
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 
+import _roles
 import _run
+import griffe
 import pandas as pd
 import pytest
 
@@ -138,6 +141,34 @@ def test_figures_are_drawn_and_closed_and_pages_collected(page):
     assert not plt.get_fignums()
     assert written.pages == {"a.html": "<p>"}
     assert written.html == "<pre>3</pre>"
+
+
+def test_parameters_have_the_choices_and_the_default_that_their_docstring_says():
+    docstring = """Build a network.
+
+    Parameters
+    ----------
+    pooling : {"max", "average"} or None, default=None
+        How images are halved.
+    weights : dict, "balanced" or None, default="balanced"
+        Of classes.
+    width, height : int, default=3
+        Both sides.
+    """
+    text = _roles.markdown(inspect.cleandoc(docstring), {})
+    (section,) = (
+        each for each in griffe.Docstring(text).parse("numpy") if each.kind.value == "parameters"
+    )
+    shown = [
+        (each.name.replace(_roles.SPACE, " "), str(each.annotation).lstrip(_roles.NO_PYTHON),
+         each.default)
+        for each in section.value
+    ]  # fmt: skip
+    assert shown == [
+        ("pooling", '{"max", "average"} or None', "None"),
+        ("weights", 'dict, "balanced" or None', '"balanced"'),
+        ("width, height", "int", "3"),
+    ]
 
 
 def test_search_engines_get_the_first_paragraph_as_plain_text(pages):
