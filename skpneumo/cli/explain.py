@@ -48,7 +48,7 @@ def explain(
 ) -> int:
     """Explain predictions: a heat map and a table row for each X-ray.
 
-    The heat maps show the evidence for PNEUMONIA in vermillion and the evidence against it in
+    The heat maps show the evidence for PNEUMONIA in orange and the evidence against it in
     blue. The rows, in explanations.csv, have the path, probability, label, the shares of the
     evidence in burnt-in text, lungs, corners, border and elsewhere, the figure and the error. A
     file that cannot be read gets a row with the error. An image that the model's input gate finds

@@ -86,7 +86,7 @@ def section_html(
             "explanation",
             f"Evidence for and against the class, by {_METHOD}",
             "The most confident predictions of each outcome. Evidence for the class is "
-            "vermillion, evidence against it blue; all maps have the same scale.",
+            "orange, evidence against it blue; all maps have the same scale.",
             wide=True,
         )
     return f'{verdict_html(report)}<div class="figures" style="margin-top: 1.5rem">{gallery}</div>'

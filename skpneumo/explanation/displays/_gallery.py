@@ -43,7 +43,7 @@ _OUTCOMES = {
 class HeatMapGalleryDisplay:
     """Gallery of true and false positives and negatives with heat maps, most confident first.
 
-    All maps share one scale: evidence for the class is vermillion, evidence against it blue.
+    All maps share one scale: evidence for the class is orange, evidence against it blue.
     Create it with :meth:`from_estimator`.
 
     Parameters

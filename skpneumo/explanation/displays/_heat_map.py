@@ -33,7 +33,7 @@ class HeatMapDisplay:
     """Plot of images and their heat maps, one column per method.
 
     Images are plotted at their own resolution and proportions, and maps at their place on them,
-    even if images were padded or cropped. Evidence for the class is vermillion, evidence against
+    even if images were padded or cropped. Evidence for the class is orange, evidence against
     it blue; areas without evidence are clear. All maps share one scale, in log odds if the methods
     are given by name, so that weak evidence looks weak. For this, integrated gradients, which are
     values of single pixels, are summed over the patch that occlusion hides, a fifth of a side.

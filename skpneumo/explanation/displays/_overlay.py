@@ -1,4 +1,4 @@
-"""Draw a heat map over an image: vermillion for the class, blue against it."""
+"""Draw a heat map over an image: orange for the class, blue against it."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
