@@ -2,8 +2,8 @@
 
 Three times as many PNEUMONIA as NORMAL images make a network find pneumonia everywhere. Three
 remedies are compared with none, by recall and specificity on the same patient-grouped folds:
-leaving out PNEUMONIA paths, repeating NORMAL paths, and weighting the loss. Resampling paths costs
-nothing, because it happens before a file is read.
+leaving out PNEUMONIA paths, repeating NORMAL paths, and weighting the loss. Paths are resampled
+before a file is read, so images that are left out are never opened.
 """
 
 import sys
