@@ -17,8 +17,8 @@ TABLE = re.compile(r"^(=+(?: +=+)+)\n(.+)\n\1\n((?:.*\n)*?)\1$", re.MULTILINE)
 ENTRY = re.compile(r"^([*\w]+(?:, [*\w]+)*) : (.+)$", re.MULTILINE)
 # Griffe splits names at a plain space, and would show the text and the first default for each.
 SPACE = "\N{FOUR-PER-EM SPACE}"
-# Griffe reads types as Python, which loses quotes, and takes the first of several choices for the
-# default. It shows what is no Python as it is.
+# Griffe reads types as Python, which loses quotes and makes "array - like", and takes the first of
+# several choices for the default. It shows what is no Python as it is.
 NO_PYTHON = "\N{WORD JOINER}"
 
 
@@ -81,7 +81,9 @@ def table(found: re.Match[str]) -> str:
 
 def entry(found: re.Match[str]) -> str:
     """The line of a parameter, so that names, choices and default are shown as they are."""
-    verbatim = NO_PYTHON if '"' in found[2].partition(", default")[0] else ""
+    verbatim = (
+        NO_PYTHON if re.search('["-]', found[2].partition(", default")[0]) else ""
+    )
     return f"{found[1].replace(', ', ',' + SPACE)} : {verbatim}{found[2]}"
 
 

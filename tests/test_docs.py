@@ -154,6 +154,8 @@ def test_parameters_have_the_choices_and_the_default_that_their_docstring_says()
         Of classes.
     width, height : int, default=3
         Both sides.
+    X : array-like, default=None
+        Images.
     """
     text = _roles.markdown(inspect.cleandoc(docstring), {})
     (section,) = (
@@ -168,6 +170,7 @@ def test_parameters_have_the_choices_and_the_default_that_their_docstring_says()
         ("pooling", '{"max", "average"} or None', "None"),
         ("weights", 'dict, "balanced" or None', '"balanced"'),
         ("width, height", "int", "3"),
+        ("X", "array-like", "None"),
     ]
 
 
