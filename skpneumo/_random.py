@@ -1,9 +1,20 @@
 """Random generators and seeds from ``random_state``; global generators are not changed."""
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from sklearn import utils
 
-__all__ = ["check_random_state", "random_seed", "random_seeds"]
+__all__ = [
+    "LayerSeeds",
+    "check_random_state",
+    "layer_seeds",
+    "python_random_unmoved",
+    "random_seed",
+    "random_seeds",
+]
 
 # Seeds must be below this, which every library accepts.
 _END = 2**31 - 1
@@ -81,3 +92,54 @@ def random_seed(rng: np.random.RandomState | np.random.Generator) -> int:
     209652396
     """
     return random_seeds(rng, 1)[0]
+
+
+class LayerSeeds:
+    """One seed for each layer, so that no two layers have the same initial weights.
+
+    Parameters
+    ----------
+    seed : int or None
+        Source of all seeds; None is the operating system.
+    """
+
+    def __init__(self, seed: int | None) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._given: list[int | LayerSeeds] = []
+
+    def __next__(self) -> int:
+        seed = random_seed(self._rng)
+        self._given.append(seed)
+        return seed
+
+    def nested(self) -> "LayerSeeds":
+        """Make the seeds of a network that is one layer of this one."""
+        seeds = LayerSeeds(next(self))
+        self._given[-1] = seeds
+        return seeds
+
+    def with_seed(self, seed: int) -> dict[int, int]:
+        """Map each used seed to the seed that another source would have given."""
+        other = LayerSeeds(seed)
+        changed: dict[int, int] = {}
+        for given in self._given:
+            if isinstance(given, LayerSeeds):
+                changed |= given.with_seed(next(other))
+            else:
+                changed[given] = next(other)
+        return changed
+
+
+def layer_seeds(seed: int | LayerSeeds | None) -> LayerSeeds:
+    """Get the seeds for the layers of a network: new ones, or those of a surrounding network."""
+    return seed if isinstance(seed, LayerSeeds) else LayerSeeds(seed)
+
+
+@contextmanager
+def python_random_unmoved() -> Iterator[None]:
+    """Restore Python's global generator, from which Keras draws missing seeds."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)

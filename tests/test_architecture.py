@@ -65,7 +65,6 @@ STAGES = [
     "audit",  # of paths, and looks at pixels
     "enhancement",
     "augmentation",
-    "_seeding",
     "_settings",
     "networks",
     "classifiers",
@@ -421,7 +420,7 @@ def test_importing_the_package_is_cheap():
 
 
 def test_stages_before_the_networks_do_not_import_keras():
-    early = [stage for stage in BUILT if STAGES.index(stage) < STAGES.index("_seeding")]
+    early = [stage for stage in BUILT if STAGES.index(stage) < STAGES.index("_settings")]
     statement = "import " + ", ".join(f"skpneumo.{stage}" for stage in early)
     assert modules_loaded_by(statement, ["keras", "tensorflow", "matplotlib", "pydicom"]) == []
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import skpneumo
-from skpneumo._random import check_random_state, random_seed, random_seeds
+from skpneumo._random import LayerSeeds, check_random_state, random_seed, random_seeds
 
 
 @pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng])
@@ -42,3 +42,21 @@ def test_no_other_module_makes_a_generator_from_none():
         for module in package.rglob("*.py")
         if takes_the_global_one.search(module.read_text(encoding="utf-8"))
     ]
+
+
+def test_seeds_differ_and_follow_from_the_first():
+    first, again, other = (LayerSeeds(seed) for seed in (0, 0, 1))
+    series = [[next(seeds) for _ in range(5)] for seeds in (first, again, other)]
+    assert series[0] == series[1] != series[2]
+    assert len(set(series[0])) == 5
+
+
+def test_seeds_are_mapped_to_those_of_another_source_nested_networks_included():
+    def give(seeds: LayerSeeds) -> list[int]:
+        nested = seeds.nested()
+        return [next(nested), next(seeds), next(nested), next(seeds.nested())]
+
+    seeds = LayerSeeds(0)
+    mapping = dict(zip(give(seeds), give(LayerSeeds(7)), strict=True))
+    assert seeds.with_seed(7) == mapping
+    assert seeds.with_seed(0) == {seed: seed for seed in mapping}

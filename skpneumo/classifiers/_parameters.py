@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from skpneumo._seeding import python_random_unmoved
+from skpneumo._random import python_random_unmoved
 from skpneumo.classifiers.engine._compiled import NetworkSpec
 
 _SIZES = ("filters", "dense_units", "head_units")

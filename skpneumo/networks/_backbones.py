@@ -16,7 +16,7 @@ from keras import layers
 
 from skpneumo._messages import by_interface
 from skpneumo._progress import working
-from skpneumo._seeding import LayerSeeds, layer_seeds, python_random_unmoved
+from skpneumo._random import LayerSeeds, layer_seeds, python_random_unmoved
 from skpneumo.networks._layers import FusedBatchNormalization, Standardization
 
 # Minimum side in pixels; for all others it is 32.

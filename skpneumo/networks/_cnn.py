@@ -7,9 +7,14 @@ from typing import Any
 import keras
 from keras import layers
 
-from skpneumo._seeding import LayerSeeds, layer_seeds, seeded
+from skpneumo._random import LayerSeeds, layer_seeds
 from skpneumo._settings import pinned
-from skpneumo.networks._layers import ActivityL2, FusedBatchNormalization, ImageNormalization
+from skpneumo.networks._layers import (
+    ActivityL2,
+    FusedBatchNormalization,
+    ImageNormalization,
+    seeded,
+)
 
 _POOLING = {"max": layers.MaxPooling2D, "average": layers.AveragePooling2D}
 _STEM_KERNEL = 5

@@ -13,6 +13,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from skpneumo._random import python_random_unmoved
+
 
 @keras.saving.register_keras_serializable("skpneumo")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
@@ -215,3 +217,11 @@ class ActivityL2(keras.regularizers.Regularizer):
 
     def get_config(self) -> dict[str, float]:
         return {"l2": self.l2}
+
+
+def seeded(name: str, seed: int) -> keras.Initializer:
+    """Make a Keras initializer by name, with a seed if it is random."""
+    with python_random_unmoved():
+        initializer = keras.initializers.get(name)
+    config = initializer.get_config()
+    return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 from keras import layers
 
-from skpneumo._seeding import LayerSeeds, layer_seeds, seeded
+from skpneumo._random import LayerSeeds, layer_seeds
 from skpneumo._settings import pinned
 from skpneumo.networks._backbones import Backbone
-from skpneumo.networks._layers import Standardization
+from skpneumo.networks._layers import Standardization, seeded
 
 _GLOBAL_POOLING = {"max": layers.GlobalMaxPooling2D, "average": layers.GlobalAveragePooling2D}
 

@@ -26,7 +26,7 @@ from scipy.special import expit, softmax
 from sklearn.utils import gen_batches
 
 from skpneumo._images import batches_of
-from skpneumo._seeding import InitialVariables, LayerSeeds
+from skpneumo._random import LayerSeeds
 from skpneumo._settings import pinned_settings
 from skpneumo.augmentation import AugmentationLayer
 from skpneumo.augmentation._params import IDENTITY_INTENSITY
@@ -37,6 +37,7 @@ from skpneumo.classifiers.engine._devices import (
     to_device,
 )
 from skpneumo.classifiers.engine._ema import with_growing_momentum
+from skpneumo.classifiers.engine._initial_variables import InitialVariables
 from skpneumo.classifiers.engine._multi_step import steps_of
 from skpneumo.classifiers.engine._regularization import PLACEHOLDERS, RegularizationFactors
 

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from skpneumo._seeding import all_layers
+from skpneumo.classifiers.engine._initial_variables import all_layers
 from skpneumo.networks._layers import ActivityL2
 
 __all__ = ["PLACEHOLDERS", "RegularizationFactors"]

@@ -1,66 +1,16 @@
-"""Make initial weights that depend only on a seed."""
+"""Set the variables of a network as if it was built with another seed."""
 
-import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._random import random_seed
+from skpneumo._random import LayerSeeds
 
-
-class LayerSeeds:
-    """One seed for each layer, so that no two layers have the same initial weights.
-
-    Parameters
-    ----------
-    seed : int or None
-        Source of all seeds; None is the operating system.
-    """
-
-    def __init__(self, seed: int | None) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._given: list[int | LayerSeeds] = []
-
-    def __next__(self) -> int:
-        seed = random_seed(self._rng)
-        self._given.append(seed)
-        return seed
-
-    def nested(self) -> "LayerSeeds":
-        """Make the seeds of a network that is one layer of this one."""
-        seeds = LayerSeeds(next(self))
-        self._given[-1] = seeds
-        return seeds
-
-    def with_seed(self, seed: int) -> dict[int, int]:
-        """Map each used seed to the seed that another source would have given."""
-        other = LayerSeeds(seed)
-        changed: dict[int, int] = {}
-        for given in self._given:
-            if isinstance(given, LayerSeeds):
-                changed |= given.with_seed(next(other))
-            else:
-                changed[given] = next(other)
-        return changed
-
-
-def layer_seeds(seed: int | LayerSeeds | None) -> LayerSeeds:
-    """Get the seeds for the layers of a network: new ones, or those of a surrounding network."""
-    return seed if isinstance(seed, LayerSeeds) else LayerSeeds(seed)
-
-
-def seeded(name: str, seed: int) -> keras.Initializer:
-    """Make a Keras initializer by name, with a seed if it is random."""
-    with python_random_unmoved():
-        initializer = keras.initializers.get(name)
-    config = initializer.get_config()
-    return type(initializer).from_config({**config, "seed": seed} if "seed" in config else config)
+__all__ = ["InitialVariables", "all_layers"]
 
 
 @dataclass(frozen=True)
@@ -148,13 +98,3 @@ def _initial_value(
 
 def _generator_state(seed: int) -> NDArray[Any]:
     return keras.random.SeedGenerator(seed).state.numpy()
-
-
-@contextmanager
-def python_random_unmoved() -> Iterator[None]:
-    """Restore Python's global generator, from which Keras draws missing seeds."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)

@@ -1,4 +1,4 @@
-"""One seed per layer gives the same initial weights without rebuilding the network."""
+"""Variables get the same initial values without rebuilding the network."""
 
 import random
 
@@ -6,27 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from skpneumo._seeding import InitialVariables, LayerSeeds
+from skpneumo._random import LayerSeeds
+from skpneumo.classifiers.engine._initial_variables import InitialVariables
 from skpneumo.networks import build_cnn, build_pretrained
-
-
-def test_seeds_differ_and_follow_from_the_first():
-    first, again, other = (LayerSeeds(seed) for seed in (0, 0, 1))
-    series = [[next(seeds) for _ in range(5)] for seeds in (first, again, other)]
-    assert series[0] == series[1] != series[2]
-    assert len(set(series[0])) == 5
-
-
-def test_seeds_are_mapped_to_those_of_another_source_nested_networks_included():
-    def give(seeds: LayerSeeds) -> list[int]:
-        nested = seeds.nested()
-        return [next(nested), next(seeds), next(nested), next(seeds.nested())]
-
-    seeds = LayerSeeds(0)
-    mapping = dict(zip(give(seeds), give(LayerSeeds(7)), strict=True))
-    assert seeds.with_seed(7) == mapping
-    assert seeds.with_seed(0) == {seed: seed for seed in mapping}
-
 
 NETWORKS = {
     "plain": lambda seed: build_cnn((12, 12, 1), filters=(2, 3), dense_units=(4,), seed=seed),
