@@ -3,9 +3,9 @@
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from threading import Lock
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from skpneumo._process_wide import process_wide
 
 if TYPE_CHECKING:
     from pydicom import FileDataset
@@ -43,10 +43,10 @@ class UnusableDicomError(ValueError):
     """
 
 
-class DicomHeader:
+class DicomHeader(NamedTuple):
     """The part of a DICOM file before its pixels.
 
-    Parameters
+    Attributes
     ----------
     dataset : FileDataset
         The requested elements.
@@ -59,13 +59,10 @@ class DicomHeader:
         Whether the file ends inside an element before the pixel data.
     """
 
-    def __init__(
-        self, dataset: "FileDataset", pixel_length: int | None, pixel_start: int, truncated: bool
-    ) -> None:
-        self.dataset = dataset
-        self.pixel_length = pixel_length
-        self.pixel_start = pixel_start
-        self.truncated = truncated
+    dataset: "FileDataset"
+    pixel_length: int | None
+    pixel_start: int
+    truncated: bool
 
 
 def is_dicom(start: bytes) -> bool:
@@ -189,37 +186,7 @@ def _refuse_inflation(file: IO[bytes]) -> None:
         pending = inflater.unconsumed_tail or file.read(2**16)
 
 
-class _Silence:
-    """The filter that silences pydicom, and the number of threads that need it."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._n_readers = 0
-        self._filter: Any = None
-        self._filters: Any = []
-
-    def begin(self) -> None:
-        with self._lock:
-            self._n_readers += 1
-            if self._n_readers == 1:
-                warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
-                self._filters, self._filter = warnings.filters, warnings.filters[0]
-
-    def end(self) -> None:
-        with self._lock:
-            self._n_readers -= 1
-            if self._n_readers == 0:
-                # If warnings are being caught, the current list is a copy.
-                current: Any = warnings.filters
-                for filters in (self._filters, current):
-                    if self._filter in filters:
-                        filters.remove(self._filter)
-
-
-_silence = _Silence()
-
-
-@contextmanager
+@process_wide
 def quiet_pydicom() -> Iterator[None]:
     """Silence the warnings of pydicom in all threads while one of them reads a file.
 
@@ -241,19 +208,12 @@ def quiet_pydicom() -> Iterator[None]:
     >>> warnings.filters == before
     True
     """
-    silence = _silence
-    silence.begin()
-    try:
-        yield
-    finally:
-        silence.end()
-
-
-def _renew() -> None:
-    global _silence
-    _silence = _Silence()
-
-
-# If a thread holds the lock while another forks, it would never be released in the child.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+    warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
+    before: Any = warnings.filters
+    ours = before[0]
+    yield
+    # If warnings are being caught, the current list is a copy.
+    now: Any = warnings.filters
+    for filters in (before, now):
+        if ours in filters:
+            filters.remove(ours)

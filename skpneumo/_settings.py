@@ -10,11 +10,12 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 import keras
 import sklearn
+
+from skpneumo._process_wide import process_wide
 
 __all__ = ["pinned", "pinned_settings"]
 
@@ -49,9 +50,20 @@ def _is_no_advice(record: logging.LogRecord) -> bool:
 
 
 _logger = logging.getLogger("tensorflow")
-_lock = Lock()
-_n_pins = 0
-_saved: list[Any] = []
+
+
+@process_wide
+def _keras_pinned() -> Iterator[None]:
+    _logger.addFilter(_is_no_advice)
+    saved = [read() for read, _, _ in _OF_KERAS]
+    for (_, change, needed), present in zip(_OF_KERAS, saved, strict=True):
+        if present != needed:
+            change(needed)
+    yield
+    _logger.removeFilter(_is_no_advice)
+    for (_, change, needed), before in zip(_OF_KERAS, saved, strict=True):
+        if before != needed:
+            change(before)
 
 
 @contextmanager
@@ -70,15 +82,13 @@ def pinned_settings() -> Iterator[None]:
     0.001
     >>> keras.config.set_epsilon(1e-7)
     """
-    with sklearn.config_context(**_OF_SKLEARN):
-        _pin_keras()
+    with sklearn.config_context(**_OF_SKLEARN), _keras_pinned():
         policy = keras.config.dtype_policy()  # belongs to this thread
         keras.config.set_dtype_policy("float32")
         try:
             yield
         finally:
             keras.config.set_dtype_policy(policy)
-            _unpin_keras()
 
 
 def pinned(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -106,26 +116,3 @@ def pinned(function: Callable[_P, _R]) -> Callable[_P, _R]:
             return function(*args, **kwargs)
 
     return wrapped
-
-
-def _pin_keras() -> None:
-    global _n_pins
-    with _lock:
-        if not _n_pins:
-            _logger.addFilter(_is_no_advice)
-            _saved[:] = [read() for read, _, _ in _OF_KERAS]
-            for (_, change, needed), present in zip(_OF_KERAS, _saved, strict=True):
-                if present != needed:
-                    change(needed)
-        _n_pins += 1
-
-
-def _unpin_keras() -> None:
-    global _n_pins
-    with _lock:
-        _n_pins -= 1
-        if not _n_pins:
-            _logger.removeFilter(_is_no_advice)
-            for (_, change, needed), before in zip(_OF_KERAS, _saved, strict=True):
-                if before != needed:
-                    change(before)

@@ -31,6 +31,7 @@ STAGES = [
     "_spellings",
     "_sklearn",
     "_random",
+    "_process_wide",
     "_positive_class",
     "_dicom_files",
     "_file_state",

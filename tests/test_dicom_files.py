@@ -1,6 +1,5 @@
 """DICOM is recognised by content, and pydicom is silenced without a change of warning filters."""
 
-import os
 import threading
 import warnings
 
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skpneumo import _dicom_files
 from skpneumo._dicom_files import DICOM_START, is_dicom, quiet_pydicom, read_dicom_header
 
 from .loading.dicom_writing import PYDICOM_DATA
@@ -127,16 +125,3 @@ def test_filters_are_as_before_when_threads_read_in_turns():
     for thread in threads:
         thread.join()
     assert list(warnings.filters) == before
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_forked_child_does_not_wait_for_a_reader_of_its_parent():
-    silence = _dicom_files._silence
-    with silence._lock:
-        _dicom_files._renew()
-        try:
-            assert _dicom_files._silence is not silence
-            with quiet_pydicom():
-                pass
-        finally:
-            _dicom_files._silence = silence

@@ -12,43 +12,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from PIL import Image
 
 from skpneumo._formatting import counted
+from skpneumo._process_wide import process_wide
 
-__all__ = ["LibtiffErrors", "PillowWarnings"]
+__all__ = ["PillowWarnings", "libtiff_errors"]
 
 _MOST_NAMED = 3
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
 _LONGEST = 500  # bytes of a message
+_of_thread = threading.local()  # the lists that collect the messages of this thread
 
 
 class PillowWarnings:
     """Collect the warnings of Pillow in a context, and issue one warning that names the files."""
 
-    _lock = threading.Lock()
-    _n_entered = 0
-    _filters: Any = None
-    _of_thread = threading.local()
-
     def __init__(self) -> None:
         self._messages: dict[str, str] = {}
 
     def __enter__(self) -> "PillowWarnings":
-        # Filters are global to the process: the first thread sets them, the last restores them.
-        with self._lock:
-            if not PillowWarnings._n_entered:
-                self._collect_warnings()
-            PillowWarnings._n_entered += 1
+        self._collecting = _collecting_warnings()
+        self._collecting.__enter__()
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
-        with self._lock:
-            PillowWarnings._n_entered -= 1
-            if not PillowWarnings._n_entered:
-                self._filters.__exit__(None, None, None)
+        self._collecting.__exit__(None, None, None)
         if self._messages and kind is None:
             named = [f"{path!r}: {text}" for path, text in self._messages.items()][:_MOST_NAMED]
             more = len(self._messages) - len(named)
@@ -67,73 +58,65 @@ class PillowWarnings:
         They are discarded if the file cannot be read, because the error says why.
         """
         messages: list[str] = []
-        self._of_thread.messages = messages
+        _of_thread.warnings = messages
         try:
             yield
         finally:
-            self._of_thread.messages = None
+            _of_thread.warnings = None
         if messages:
             self._messages[path] = messages[0]
 
-    @classmethod
-    def _collect_warnings(cls) -> None:
-        cls._filters = warnings.catch_warnings()
-        cls._filters.__enter__()
+
+@process_wide
+def _collecting_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
         warnings.filterwarnings("always", module=r"PIL\.")
         show = warnings.showwarning
 
         def collect(message: Any, category: Any, *where: Any, **more: Any) -> None:
-            messages = getattr(cls._of_thread, "messages", None)
+            messages = getattr(_of_thread, "warnings", None)
             if messages is None:
                 show(message, category, *where, **more)
             else:
                 messages.append(str(message))
 
         warnings.showwarning = collect
+        yield
 
 
-class LibtiffErrors:
+@contextmanager
+def libtiff_errors() -> Iterator[list[str]]:
     """Collect the errors of libtiff in this thread while in the context.
 
-    Attributes
-    ----------
-    messages : list of str
-        The errors. Always empty if Pillow is linked with libtiff statically.
+    There are none if Pillow is linked with libtiff statically.
     """
+    messages: list[str] = []
+    _of_thread.errors = messages
+    try:
+        with _collecting_errors():
+            yield messages
+    finally:
+        _of_thread.errors = None
 
-    _lock = threading.Lock()
-    _n_entered = 0
-    _of_thread = threading.local()
-    _before: ClassVar[list[Any]] = []
 
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def __enter__(self) -> "LibtiffErrors":
-        self._of_thread.messages = self.messages
-        with self._lock:
-            if not LibtiffErrors._n_entered and (library := _libtiff()) is not None:
-                set_handlers = library.TIFFSetErrorHandler, library.TIFFSetWarningHandler
-                self._before[:] = [
-                    (set_handler, set_handler(ctypes.cast(handler, ctypes.c_void_p)))
-                    for set_handler, handler in zip(set_handlers, (_COLLECT, _IGNORE), strict=True)
-                ]
-            LibtiffErrors._n_entered += 1
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._of_thread.messages = None
-        with self._lock:
-            LibtiffErrors._n_entered -= 1
-            if not LibtiffErrors._n_entered:
-                for set_handler, before in self._before:
-                    set_handler(before)
-                self._before.clear()
+@process_wide
+def _collecting_errors() -> Iterator[None]:
+    if (library := _libtiff()) is None:
+        yield
+        return
+    set_handlers = library.TIFFSetErrorHandler, library.TIFFSetWarningHandler
+    before = [
+        set_handler(ctypes.cast(handler, ctypes.c_void_p))
+        for set_handler, handler in zip(set_handlers, (_COLLECT, _IGNORE), strict=True)
+    ]
+    yield
+    for set_handler, handler in zip(set_handlers, before, strict=True):
+        set_handler(handler)
 
 
 @_HANDLER  # type: ignore[untyped-decorator]
 def _COLLECT(module: bytes | None, form: bytes | None, arguments: int | None) -> None:
-    messages = getattr(LibtiffErrors._of_thread, "messages", None)
+    messages = getattr(_of_thread, "errors", None)
     if messages is None:
         return
     text = ctypes.create_string_buffer(_LONGEST)

@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, TiffImagePlugin
 
-from skpneumo.loading._decoder_messages import LibtiffErrors
+from skpneumo.loading._decoder_messages import libtiff_errors
 from skpneumo.loading._integrity import CheckedFile, CheckedJpegFile
 from skpneumo.loading._resizing import DecodedImage, scaled_size, turned
 
@@ -58,11 +58,11 @@ def read_with_pillow(
     _refuse_bombs_and_stacks(image)
     if white is not None:
         _refuse_deep_color(image)
-    libtiff = LibtiffErrors() if image.format == "TIFF" else None
-    with _damage_explained(image_class), libtiff or nullcontext():
+    collected = libtiff_errors() if image.format == "TIFF" else nullcontext(list[str]())
+    with _damage_explained(image_class), collected as errors:
         image.check_file()
         scaled_extent = size and _choose_scale(image, size, color_mode, resize)
-        _load(image, libtiff.messages if libtiff else [])
+        _load(image, errors)
         image.check_pixels()
         # Read after loading: by then Pillow has turned a TIFF upright and removed the tag, and a
         # PNG may have its EXIF block after the pixels.

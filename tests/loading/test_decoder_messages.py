@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from skpneumo.loading import ImageLoader, UnreadableImagesError
-from skpneumo.loading._decoder_messages import LibtiffErrors, PillowWarnings, _libtiff
+from skpneumo.loading._decoder_messages import PillowWarnings, _libtiff, libtiff_errors
 
 
 def noise(seed=0):
@@ -80,7 +80,7 @@ def test_errors_of_libtiff_become_the_error_of_their_file(tmp_path, capfd):
 def test_error_handlers_of_libtiff_are_restored(tmp_path, capfd):
     path = tmp_path / "x.tiff"
     damaged_tiff(path)
-    with LibtiffErrors(), LibtiffErrors():
+    with libtiff_errors(), libtiff_errors():
         pass
     with Image.open(path, formats=["TIFF"]) as image, pytest.raises(OSError, match="decoder"):
         image.load()
