@@ -166,8 +166,7 @@ def test_bytes_determine_the_format_and_suffixes_are_hints():
 def test_formats_are_those_that_the_loader_reads():
     for signature in _image_files._FORMATS:
         assert _decoding._class_for(signature.ljust(DICOM_START, b"\0"))
-    for signatures in _decoding._IMAGE_CLASSES:
-        assert all(format_of(signature) for signature in signatures)
+    assert {*_decoding._IMAGE_CLASSES} == {*_image_files._FORMATS.values()}
     assert format_of(b"\x08\0\x05\0CS" + bytes(200)) == "DICOM"  # saved without a preamble
 
 

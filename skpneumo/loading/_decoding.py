@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._dicom_files import DICOM_START, is_dicom
-from skpneumo._image_files import UNKNOWN_KIND, kind_of_file
+from skpneumo._image_files import UNKNOWN_KIND, format_of, kind_of_file
 from skpneumo._memory_files import opened_from_memory
 from skpneumo.loading._dicom import read_dicom, render_dicom, size_of_dicom
 from skpneumo.loading._integrity import (
@@ -29,10 +29,10 @@ __all__ = ["CHANNELS", "check_regular_file", "decode_image", "decode_whole", "im
 CHANNELS = {"grayscale": 1, "rgb": 3}
 
 # The format is recognised by the first bytes of a file, never by its name.
-_IMAGE_CLASSES: dict[tuple[bytes, ...], type[CheckedFile]] = {
-    (b"\xff\xd8\xff",): CheckedJpegFile,
-    (b"\x89PNG\r\n\x1a\n",): CheckedPngFile,
-    (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): CheckedTiffFile,
+_IMAGE_CLASSES: dict[str | None, type[CheckedFile]] = {
+    "JPEG": CheckedJpegFile,
+    "PNG": CheckedPngFile,
+    "TIFF": CheckedTiffFile,
 }
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _UNTELLING = ("text", UNKNOWN_KIND)
@@ -48,8 +48,8 @@ def decode_image(
     size: tuple[int, int],
     color_mode: str,
     resize: str,
-    dicom_window: int | None = 0,
-    white: float | None = None,
+    dicom_window: int | None,
+    white: float | None,
 ) -> NDArray[np.uint8]:
     """Read one file, resize it and convert it to a color mode.
 
@@ -59,13 +59,7 @@ def decode_image(
         A JPEG, PNG, TIFF or DICOM file.
     size : (height, width)
         In pixels.
-    color_mode : {"grayscale", "rgb"}
-        One channel or three.
-    resize : {"stretch", "pad", "crop"}
-        See :class:`~skpneumo.loading.ImageLoader`.
-    dicom_window : int or None, default=0
-        See :class:`~skpneumo.loading.ImageLoader`.
-    white : float, default=None
+    color_mode, resize, dicom_window, white
         See :class:`~skpneumo.loading.ImageLoader`.
 
     Returns
@@ -81,14 +75,11 @@ def decode_image(
     ImportError
         If the file is DICOM, and pydicom is not installed.
     """
-    with _open_regular_file(path) as file:
-        start = file.read(DICOM_START)
-        file.seek(0)
-        # DICOM first, because a file may be both: DICOM after a preamble that contains a TIFF.
-        if is_dicom(start):
+    with _opened(path) as (file, image_class):
+        if image_class is None:
             decoded = read_dicom(file, size, color_mode, resize, dicom_window, white)
         else:
-            decoded = read_with_pillow(_class_for(start), file, size, color_mode, resize, white)
+            decoded = read_with_pillow(image_class, file, size, color_mode, resize, white)
     pixels = resize_image(decoded, size, resize)
     if pixels.ndim == 3:
         return pixels
@@ -113,11 +104,9 @@ def decode_whole(path: str) -> DecodedImage:
     OSError, ValueError, ImportError
         As by :func:`decode_image`.
     """
-    with _open_regular_file(path) as file:
-        start = file.read(DICOM_START)
-        file.seek(0)
-        if not is_dicom(start):
-            return read_with_pillow(_class_for(start), file, None, "rgb", "stretch")
+    with _opened(path) as (file, image_class):
+        if image_class is not None:
+            return read_with_pillow(image_class, file, None, "rgb", "stretch")
         image, bits = render_dicom(file)
         return DecodedImage(
             image, image.width, image.height, format="DICOM", mode=image.mode, bits=bits
@@ -155,13 +144,11 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     >>> height <= width
     True
     """
-    with _open_regular_file(os.fspath(path)) as file:
-        start = file.read(DICOM_START)
-        file.seek(0)
-        if is_dicom(start):
+    with _opened(os.fspath(path)) as (file, image_class):
+        if image_class is None:
             width, height = size_of_dicom(file)
         else:
-            width, height = size_with_pillow(_class_for(start), file)
+            width, height = size_with_pillow(image_class, file)
     return height, width
 
 
@@ -186,6 +173,16 @@ def check_regular_file(path: str) -> None:
         raise IsADirectoryError(errno.EISDIR, "a folder; list the files in it instead")
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "a pipe, socket or device; save it as a regular file")
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[IO[bytes], type[CheckedFile] | None]]:
+    """Open a file, and find the class that reads it with Pillow; None for DICOM."""
+    with _open_regular_file(path) as file:
+        start = file.read(DICOM_START)
+        file.seek(0)
+        # DICOM first, because a file may be both: DICOM after a preamble that contains a TIFF.
+        yield file, None if is_dicom(start) else _class_for(start)
 
 
 def _open_regular_file(path: str) -> IO[bytes]:
@@ -214,9 +211,8 @@ def _access_explained(path: str) -> Iterator[None]:
 
 
 def _class_for(start: bytes) -> type[CheckedFile]:
-    for signatures, image_class in _IMAGE_CLASSES.items():
-        if start.startswith(signatures):
-            return image_class
+    if image_class := _IMAGE_CLASSES.get(format_of(start)):
+        return image_class
     if not start:
         raise ValueError("an empty file; copy or download it again")
     kind = kind_of_file(start)

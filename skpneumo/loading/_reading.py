@@ -56,13 +56,7 @@ class ImageReader:
     ----------
     size : (height, width)
         In pixels.
-    color_mode, resize : str
-        As in the loader.
-    cache : path, DecodeCache, False or None
-        As in the loader.
-    dicom_window : int or None, default=0
-        As in the loader.
-    white : float, default=None
+    color_mode, resize, cache, dicom_window, white
         As in the loader.
     """
 
@@ -70,8 +64,8 @@ class ImageReader:
     color_mode: str
     resize: str
     cache: Cache
-    dicom_window: int | None = 0
-    white: float | None = None
+    dicom_window: int | None
+    white: float | None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

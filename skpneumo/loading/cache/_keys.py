@@ -78,8 +78,8 @@ def parameters_tag(
     size: tuple[int, int],
     color_mode: str,
     resize: str,
-    dicom_window: int | None = 0,
-    white: float | None = None,
+    dicom_window: int | None,
+    white: float | None,
 ) -> bytes:
     """Compute the part of a key that all files of a loader share."""
     decoder = (
