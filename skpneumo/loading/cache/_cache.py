@@ -1,14 +1,21 @@
-"""The decode cache, which saves decoded images in a folder."""
+"""The decode cache, which saves decoded images in a folder.
 
+A process has one database for each folder, which is closed while it forks.
+"""
+
+import atexit
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from skpneumo._paths import refuse_empty_path
+from skpneumo.loading.cache._directory import DATA, refuse_foreign, remove_data
+from skpneumo.loading.cache._errors import explained
 from skpneumo.loading.cache._info import CacheInfo
-from skpneumo.loading.cache._stores import clear, describe
+from skpneumo.loading.cache._lmdb import Store, import_lmdb, using_lmdb
 
-__all__ = ["DecodeCache"]
+__all__ = ["DecodeCache", "store_at"]
 
 _LEAST_BYTES = 2**20
 
@@ -85,7 +92,10 @@ class DecodeCache:
         DecodeCacheError
             If the folder is not a decode cache, or is damaged.
         """
-        return describe(self.path, self.max_bytes)
+        refuse_foreign(self.path)
+        if not (self.path / DATA).exists():
+            return CacheInfo(0, 0, self.max_bytes, 0, 0, None)
+        return store_at(self.path, self.max_bytes).describe()
 
     def clear(self) -> None:
         """Remove all images and free their disk space; this also works for damaged caches.
@@ -97,4 +107,53 @@ class DecodeCache:
         DecodeCacheError
             If the folder is not a decode cache; then nothing is removed.
         """
-        clear(self.path)
+        refuse_foreign(self.path)
+        if not self.path.exists():
+            return
+        with using_lmdb:
+            # The store stays registered, because threads may be using it.
+            if store := _stores.get(os.path.realpath(self.path)):
+                store.close()
+            with explained(self.path, import_lmdb()):
+                remove_data(self.path)
+
+
+_stores: dict[str, Store] = {}
+
+
+def store_at(folder: Path, max_bytes: int) -> Store:
+    """Return the only store of this process for a folder, with this maximum size from now on."""
+    name = os.path.realpath(folder)
+    with using_lmdb:
+        if name not in _stores:
+            _stores[name] = Store(folder, max_bytes)
+        _stores[name].max_bytes = max_bytes
+        return _stores[name]
+
+
+def _write_all_counts() -> None:
+    for store in _stores.values():
+        with suppress(OSError):  # the counts are only informative
+            store.write_counts()
+
+
+# Before a fork all stores are closed; parent and child open them again when needed.
+def _close_before_fork() -> None:
+    using_lmdb.acquire()
+    for store in _stores.values():
+        store.close()
+
+
+def _reset_in_child() -> None:
+    for store in _stores.values():
+        store.reset_counts()
+    using_lmdb.release()
+
+
+atexit.register(_write_all_counts)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_close_before_fork,
+        after_in_parent=using_lmdb.release,
+        after_in_child=_reset_in_child,
+    )

@@ -20,7 +20,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from skpneumo.loading import DecodeCache, DecodeCacheError, ImageLoader
-from skpneumo.loading.cache import _keys, _lmdb, _stores, store_at
+from skpneumo.loading.cache import _cache, _keys, _lmdb, store_at
 from skpneumo.loading.cache._errors import explained
 
 from ..conftest import age
@@ -140,7 +140,7 @@ def test_a_process_killed_while_writing_leaves_a_consistent_cache(xray_files, ca
         "import os, signal, sys\n"
         "import numpy as np\n"
         "from skpneumo.loading import DecodeCache\n"
-        "from skpneumo.loading.cache import _stores, store_at\n"
+        "from skpneumo.loading.cache import _cache, store_at\n"
         "store = store_at(DecodeCache(sys.argv[1]).path, 2**30)\n"
         "images = np.ones((1, 64, 64, 1), np.uint8)\n"
         "for i in range(10**9):\n"
@@ -184,9 +184,9 @@ def saved_numbers(store, numbers, side):
 
 def reopen():
     """Reset the state of this process, as if it were another run."""
-    for store in _stores._stores.values():
+    for store in _cache._stores.values():
         store.close()
-    _stores._stores.clear()
+    _cache._stores.clear()
 
 
 @settings(max_examples=5, deadline=None)
@@ -235,7 +235,7 @@ def test_an_image_that_is_too_large_removes_no_other(tmp_path):
 
 def test_other_decoders_and_formats_have_other_keys(xray_files, monkeypatch):
     (path,) = xray_files(1)
-    parameters = ((8, 8), "grayscale", "stretch")
+    parameters = ((8, 8), "grayscale", "stretch", 0, None)
 
     def key():
         _keys.parameters_tag.cache_clear()
@@ -551,7 +551,7 @@ FLIP = (
     "from skpneumo.loading import DecodeCacheError, ImageLoader\n"
     "cache, *paths = sys.argv[1:]\n"
     "warnings.simplefilter('ignore')\n"
-    "from skpneumo.loading.cache import _stores, store_at\n"
+    "from skpneumo.loading.cache import _cache, store_at\n"
     "right = ImageLoader(size=64, cache=False).transform(paths)\n"
     "data = open(cache + '/data.mdb', 'rb').read()\n"
     "rng = random.Random(0)\n"
@@ -560,8 +560,8 @@ FLIP = (
     "    damaged = bytearray(data)\n"
     "    for at in rng.choices(range(len(data)), k=n_flipped):\n"
     "        damaged[at] ^= 1 << rng.randrange(8)\n"
-    "    for store in _stores._stores.values(): store.close()\n"
-    "    _stores._stores.clear()\n"
+    "    for store in _cache._stores.values(): store.close()\n"
+    "    _cache._stores.clear()\n"
     "    open(cache + '/data.mdb', 'r+b').write(damaged)\n"
     "    try: images = ImageLoader(size=64, cache=cache).transform(paths)\n"
     "    except DecodeCacheError: refused += 1\n"
