@@ -1,7 +1,7 @@
 """Format numbers with intervals and sample sizes, and names for display."""
 
 import math
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ __all__ = [
     "hours_and_minutes",
     "in_one_line",
     "printable",
+    "quoted",
     "require_one_name_each",
     "rounded",
     "today",
@@ -240,6 +241,21 @@ def printable(text: str) -> str:
     \x1b[31mred.png
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8").translate(_CONTROLS)
+
+
+def quoted(names: Iterable[Any], most: int | None = None, rest: str = ", ...") -> str:
+    """List names in quotation marks, or only the first, followed by words for the rest.
+
+    Examples
+    --------
+    >>> from skpneumo._formatting import quoted
+    >>> quoted("abc"), quoted("abc", 2), quoted("abc", 2, " and {} more")
+    ("'a', 'b', 'c'", "'a', 'b', ...", "'a', 'b' and 1 more")
+    """
+    listed = [repr(name) for name in names]
+    shown = listed[:most]
+    left = len(listed) - len(shown)
+    return ", ".join(shown) + (rest.format(left) if left else "")
 
 
 def today() -> str:

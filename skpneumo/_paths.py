@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skpneumo._formatting import quoted
 from skpneumo._positive_class import says_its_class
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def check_paths(X: Any) -> NDArray[np.object_]:
             "instead, such as xrays.X, which has the columns path and patient."
         )
     elif len(columns) > 1:
-        raise _more_than_one_column(f"a frame with the columns {', '.join(map(repr, columns))}")
+        raise _more_than_one_column(f"a frame with the columns {quoted(columns)}")
     flat = _flat_column(X)
     if flat.size == 0:
         raise ValueError(

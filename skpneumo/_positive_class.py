@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from skpneumo._formatting import quoted
 from skpneumo._messages import by_interface
 
 __all__ = [
@@ -140,17 +141,17 @@ def _as_asked(listed: list[Any], positive: Any) -> PositiveClasses:
             chosen.add(folded[_one_spelling(each)])
         else:
             raise ValueError(
-                f"The positive class {each!r} is none of the classes {_quoted(listed)}. Name one "
+                f"The positive class {each!r} is none of the classes {quoted(listed)}. Name one "
                 "or more of these."
             )
     if not chosen:
         raise ValueError(
-            f"No positive class is given. Name one or more of the classes {_quoted(listed)}."
+            f"No positive class is given. Name one or more of the classes {quoted(listed)}."
         )
     if len(chosen) == len(listed):
         raise ValueError(
-            f"The positive classes {_quoted(wanted)} leave no negative one, because the classes "
-            f"are {_quoted(listed)}. Name only classes that are the illness."
+            f"The positive classes {quoted(wanted)} leave no negative one, because the classes "
+            f"are {quoted(listed)}. Name only classes that are the illness."
         )
     return PositiveClasses(
         tuple(each for i, each in enumerate(listed) if i in chosen),
@@ -160,10 +161,6 @@ def _as_asked(listed: list[Any], positive: Any) -> PositiveClasses:
 
 def _one_spelling(name: Any) -> str:
     return " ".join(str(name).split()).casefold()
-
-
-def _quoted(names: Iterable[Any]) -> str:
-    return ", ".join(map(repr, names))
 
 
 def _negative_number(listed: list[Any]) -> int | None:
@@ -213,7 +210,7 @@ _NOT_ILL = ("healthy", "negated")
 def _undecided(classes: list[Any], reason: str) -> UndecidedPositiveError:
     one = str(classes[-1] if classes else "NAME")
     return UndecidedPositiveError(
-        f"Which of the classes {_quoted(classes)} is the illness? {reason}. "
+        f"Which of the classes {quoted(classes)} is the illness? {reason}. "
         + by_interface(
             python=f"Pass it as positive, such as positive={one!r}, or a list of several.",
             shell=f'Name it with --positive "{one}", or whichever it is.',

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 
+from skpneumo._formatting import quoted
 from skpneumo._positive_class import UndecidedPositiveError, positive_classes
 from skpneumo.classifiers.engine._compiled import Weights
 
@@ -159,7 +160,7 @@ def positive_mask(
             if monitor in _POSITIVE_CLASS_SCORES:
                 raise UndecidedPositiveError(
                     f"{type(callback).__name__} monitors {monitor!r}, but it is unknown which of "
-                    f"the classes {', '.join(map(repr, error.classes))} is the illness. Encode "
+                    f"the classes {quoted(error.classes)} is the illness. Encode "
                     "the labels as 0, healthy, and 1, the illness, or give them names that tell.",
                     error.classes,
                 ) from None

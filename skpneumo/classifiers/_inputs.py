@@ -9,6 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from skpneumo._documentation import DocumentationLinks
+from skpneumo._formatting import quoted
 from skpneumo._images import check_is_array, is_stream, misplaced_channels
 from skpneumo._messages import by_interface
 from skpneumo._missing_labels import refuse_missing_or_mixed_labels
@@ -83,7 +84,7 @@ def check_weight_of_classes(
     there = np.bincount(y, minlength=len(classes)) > 0
     weightless = classes[there & (of_class == 0)]
     if len(weightless) and np.count_nonzero(of_class) == 1:
-        named = ", ".join(map(repr, weightless.tolist()))
+        named = quoted(weightless.tolist())
         raise ValueError(
             f"All images of class {named} have weight zero (sample_weight times class_weight), "
             "so that only one class is left to learn. Give some of them a positive weight."

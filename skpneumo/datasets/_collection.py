@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._file_state import rows_of_one_file
-from skpneumo._formatting import counted, printable
+from skpneumo._formatting import counted, printable, quoted
 from skpneumo._image_files import SYNTHETIC_NOTE, SkippedFile, describe_skipped, list_folder
 from skpneumo._messages import by_interface
 from skpneumo._positive_class import (
@@ -344,11 +344,6 @@ def contradicts_folder(
 
 def _strings(values: Iterable[str]) -> NDArray[np.object_]:
     return np.array([*values], dtype=object)
-
-
-def quoted(names: Iterable[str]) -> str:
-    """List names in quotation marks."""
-    return ", ".join(map(repr, names))
 
 
 def with_examples(paths: Sequence[str] | NDArray[np.object_], thing: str = "file") -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skpneumo._formatting import counted, printable
+from skpneumo._formatting import counted, printable, quoted
 from skpneumo._messages import by_interface
 from skpneumo._paths import SPLIT_OF_FOLDER, check_paths
 from skpneumo._positive_class import is_class_word
@@ -237,13 +237,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     except re.error as error:
         raise ValueError(
             f"The patient pattern {pattern!r} is not a valid regular expression ({error}). Pass "
-            f"one, or {', '.join(map(repr, PATIENT_PATTERNS))}."
+            f"one, or {quoted(PATIENT_PATTERNS)}."
         ) from None
     if not expression.groups:
         raise ValueError(
             f"The patient pattern {pattern!r} has no group. Put the part that names the "
             f"patient in parentheses, as in r'(P\\d+)_', or use one of "
-            f"{', '.join(map(repr, PATIENT_PATTERNS))}."
+            f"{quoted(PATIENT_PATTERNS)}."
         )
     return expression
 

@@ -3,8 +3,10 @@
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from skpneumo._formatting import quoted
 from skpneumo._messages import by_interface
 from skpneumo._positive_class import is_class_word
 
@@ -16,6 +18,7 @@ _MASKS = frozenset(
      "overlays", "heatmap", "heatmaps", "contour", "contours"}
 )  # fmt: skip
 _MOST_NAMED = 4
+_listed = partial(quoted, most=_MOST_NAMED)
 
 
 def check_level(parent: Path, inside: Mapping[str, Sequence[str]]) -> None:
@@ -73,8 +76,3 @@ def _question(parent: Path, inside: Mapping[str, Sequence[str]]) -> ValueError:
         )
         + f" one of them alone: {os.path.join(os.fspath(parent), first)!r}."
     )
-
-
-def _listed(names: Sequence[str] | Mapping[str, Sequence[str]]) -> str:
-    shown = [repr(name) for name in list(names)[:_MOST_NAMED]]
-    return ", ".join(shown) + (", ..." if len(names) > _MOST_NAMED else "")

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import counted, quoted
 from skpneumo._messages import by_interface
 from skpneumo._paths import refuse_empty_path, text_frame
 from skpneumo._sklearn import StrOptions, validate_parameter_constraints
@@ -51,7 +51,6 @@ from skpneumo.datasets._table_rows import (
     Incomplete,
     TableRows,
     complete_rows,
-    few,
     one_row_a_file,
     remarks_on_splits,
     without_certain_label,
@@ -396,7 +395,7 @@ def _patients(rows: TableRows, pattern: str | None, frame: pd.DataFrame) -> Pati
     if not known.all():
         remarks.append(
             f"{(~known).sum()} of {len(known)} rows have no patient: "
-            f"{few(rows.filenames[~known])}. Each of these files is treated as a separate "
+            f"{quoted(rows.filenames[~known], 3)}. Each of these files is treated as a separate "
             "patient." + " If an id stands for the rows below it as well, as in merged cells, "
             "write it into each of them." * bool(known[0])
         )

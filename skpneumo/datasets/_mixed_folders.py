@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import counted, quoted
 from skpneumo._messages import by_interface
 from skpneumo._spellings import folded
-from skpneumo.datasets._collection import Collection, quoted
+from skpneumo.datasets._collection import Collection
 from skpneumo.datasets._folders import SPLITS, Image, split_name
 
 __all__ = ["remarks_on_folders"]

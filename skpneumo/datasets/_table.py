@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skpneumo._formatting import quoted
 from skpneumo._image_files import BEGINNING, kind_of_file
 from skpneumo._messages import by_interface
 
@@ -118,7 +119,7 @@ def _read_excel(path: Path, sheet: str | int) -> pd.DataFrame:
         if sheet not in names:
             raise ValueError(
                 f"{os.fspath(path)!r} has no sheet {sheet!r}; its sheets are "
-                f"{', '.join(map(repr, names))}. Choose one of them with "
+                f"{quoted(names)}. Choose one of them with "
                 f"{by_interface(python='sheet=', shell='--sheet')}."
             )
         # Without the header of pandas, which renames the second column of a name. Text such as
@@ -305,9 +306,7 @@ def column_called(name: str, frame: pd.DataFrame) -> str | None:
 
 def column_names(frame: pd.DataFrame) -> str:
     """List the names of the first columns of a table."""
-    names = [str(each) for each in frame.columns]
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(map(repr, names[:_MOST_NAMED])) + more
+    return quoted(map(str, frame.columns), _MOST_NAMED, " and {} more")
 
 
 def _suggestion(name: str, frame: pd.DataFrame) -> str:
@@ -332,7 +331,7 @@ def other_sheets(attributes: Mapping[Any, Any]) -> str:
         return ""
     return (
         f" This is the sheet {attributes['sheet']!r}; there are also "
-        f"{', '.join(map(repr, others))}: "
+        f"{quoted(others)}: "
         + by_interface(python=f"sheet={others[0]!r}.", shell=f"--sheet {shlex.quote(others[0])}.")
     )
 

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skpneumo._formatting import counted
+from skpneumo._formatting import counted, quoted
 from skpneumo._messages import by_interface
 from skpneumo._positive_class import UndecidedPositiveError, is_healthy_name, positive_classes
 from skpneumo._spellings import (
@@ -55,7 +56,7 @@ _MOST_CLASSES = 20  # without images that share them
 # What else tables write between several findings in a cell.
 _NEWLINE, _SHELL_NEWLINE = "\n", r"$'\n'"
 _SEPARATORS = (";", ",", "/", "|", "+", "&", _NEWLINE)
-_MOST_NAMED = 8
+_quoted = partial(quoted, most=8, rest=" and {} more")
 
 
 @dataclass(frozen=True)
@@ -384,9 +385,3 @@ def _findings(cell: str, separator: str) -> list[str]:
     else:
         parts = cell.split(separator)
     return [part.strip() for part in parts if part.strip()]
-
-
-def _quoted(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:_MOST_NAMED]))
-    more = len(names) - _MOST_NAMED
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -9,14 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skpneumo._file_state import rows_of_one_file
-from skpneumo._formatting import counted
+from skpneumo._formatting import counted, quoted
 from skpneumo._messages import by_interface
 
 __all__ = [
     "Incomplete",
     "TableRows",
     "complete_rows",
-    "few",
     "one_row_a_file",
     "remarks_on_splits",
     "without_certain_label",
@@ -39,12 +38,6 @@ class TableRows(NamedTuple):
     def select(self, rows: NDArray[np.intp]) -> "TableRows":
         patients = None if self.patients is None else self.patients[rows]
         return TableRows(self.filenames[rows], self.labels[rows], self.split[rows], patients)
-
-
-def few(cells: NDArray[np.object_]) -> str:
-    """Quote the first of some cells."""
-    shown = ", ".join(repr(cell) for cell in cells[:3])
-    return f"{shown}, ..." if len(cells) > 3 else shown
 
 
 class Lacking(NamedTuple):
@@ -96,7 +89,7 @@ def without_file(
     return Lacking(
         lost,
         FileNotFoundError,
-        f"{lost.sum()} of {len(cells)} files of the table do not exist: {few(cells[lost])}.",
+        f"{lost.sum()} of {len(cells)} files of the table do not exist: {quoted(cells[lost], 3)}.",
         f"They were searched for in {folders}. Name the folder that the paths start from as "
         f"{by_interface(python='root', shell='FOLDER')}, or {_leave_out()}.",
     )
@@ -109,7 +102,7 @@ def without_label(rows: TableRows, cells: NDArray[np.object_], column: str) -> L
         unlabelled,
         ValueError,
         f"{unlabelled.sum()} of {len(unlabelled)} rows have no {column!r}: "
-        f"{few(cells[unlabelled])}.",
+        f"{quoted(cells[unlabelled], 3)}.",
         "Label them, or "
         + _leave_out()
         + by_interface(
@@ -128,7 +121,7 @@ def without_certain_label(
         uncertain,
         ValueError,
         f"{uncertain.sum()} of {len(uncertain)} rows have an uncertain {column!r}, "
-        f"{few(np.unique(rows.labels[uncertain]))}: {few(cells[uncertain])}.",
+        f"{quoted(np.unique(rows.labels[uncertain]), 3)}: {quoted(cells[uncertain], 3)}.",
         f"{_leave_out().capitalize()}, or count them as positive or as negative by naming all "
         f"labels that are positive as {by_interface(python='positive', shell='--positive')}. "
         "If it is a class of its own, give it another name.",
