@@ -156,7 +156,7 @@ def walk(
                 )
                 continue
             seen.add(number)
-            folders, files, litter = _listed(parent)
+            folders, files, litter = list_folder(parent)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             yield FoundFile(parent, "skipped", f"a folder that cannot be opened: {reason}")
@@ -192,10 +192,6 @@ def list_folder(folder: str | os.PathLike[str]) -> tuple[list[str], list[str], l
 
     Links to folders count as folders, and broken links as files.
     """
-    return _listed(os.fspath(folder))
-
-
-def _listed(folder: str) -> tuple[list[str], list[str], list[str]]:
     folders, files, litter = [], [], []
     with os.scandir(folder) as entries:
         for entry in entries:

@@ -17,30 +17,26 @@ class Mirror(NamedTuple):
     url: str
     sha256: str
     n_bytes: int
-    version: str
 
 
 # ChestXRay2017.zip of doi 10.17632/rscbjbr9sj.2. The publisher prints no checksum; three projects
 # that downloaded the file state this one, two of them this size. Tried in order.
 SHA256 = "13efc055629733dbab07877f8b3c9f81097840dbcdaa326a8542322c2281ce36"
 N_BYTES = 1_235_512_464
-MIRRORS = (
-    Mirror(
-        "Mendeley Data",
-        "https://data.mendeley.com/public-files/datasets/rscbjbr9sj/files/"
-        "f12eaf6d-6023-432f-acc9-80c9d7393433/file_downloaded",
-        SHA256,
-        N_BYTES,
-        "2",
-    ),
-    Mirror(
-        "Mendeley Data, older address",
-        "https://data.mendeley.com/datasets/rscbjbr9sj/2/files/"
-        "f12eaf6d-6023-432f-acc9-80c9d7393433/ChestXRay2017.zip?dl=1",
-        SHA256,
-        N_BYTES,
-        "2",
-    ),
+MIRRORS = tuple(
+    Mirror(name, f"https://data.mendeley.com/{path}", SHA256, N_BYTES)
+    for name, path in (
+        (
+            "Mendeley Data",
+            "public-files/datasets/rscbjbr9sj/files/f12eaf6d-6023-432f-acc9-80c9d7393433/"
+            "file_downloaded",
+        ),
+        (
+            "Mendeley Data, older address",
+            "datasets/rscbjbr9sj/2/files/f12eaf6d-6023-432f-acc9-80c9d7393433/"
+            "ChestXRay2017.zip?dl=1",
+        ),
+    )
 )
 
 _CHUNK = 1 << 20

@@ -105,15 +105,7 @@ def fetch_chest_xray(
             "url": [str, None],
             "sha256": [str, None],
         },
-        {
-            "data_home": data_home,
-            "labels": labels,
-            "download_if_missing": download_if_missing,
-            "n_retries": n_retries,
-            "delay": delay,
-            "url": url,
-            "sha256": sha256,
-        },
+        locals(),
         caller_name="fetch_chest_xray",
     )
     from sklearn.datasets import get_data_home
@@ -143,11 +135,11 @@ def _mirrors(url: str | None, sha256: str | None) -> Sequence[Mirror]:
             "already have and read it with load_chest_xray."
         )
     if sha256 is None:
-        return (Mirror(url, url, SHA256, N_BYTES, "2"),)
+        return (Mirror(url, url, SHA256, N_BYTES),)
     digest = sha256.strip().lower()
     if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
         raise ValueError(f"sha256 must be 64 hexadecimal digits, got {sha256!r}.")
-    return (Mirror(url, url, digest, 0, "yours"),)
+    return (Mirror(url, url, digest, 0),)
 
 
 def _install(home: Path, mirrors: Sequence[Mirror], n_retries: int, delay: float) -> None:

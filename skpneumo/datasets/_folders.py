@@ -109,14 +109,11 @@ class Tree:
     ) -> None:
         """Treat each of these folders that has images as a class."""
         if self.check_levels:
-            inside = {name: list_folder(parent / name)[0] for name in folders}
-            check_level(
-                parent,
-                {
-                    name: [each for each in names if not self._unwanted(each)]
-                    for name, names in inside.items()
-                },
-            )
+            inside = {
+                name: [each for each in list_folder(parent / name)[0] if not self._unwanted(each)]
+                for name in folders
+            }
+            check_level(parent, inside)
         numbers = _numbers_of(parent, folders, "classes")
         for folder in folders:
             others = [number for name, number in numbers.items() if name != folder]

@@ -160,15 +160,7 @@ def load_chest_xray(
             "top_folders": [StrOptions({"class", "split", "site"}), None],
             "leave_out": [str, list, tuple],
         },
-        {
-            "root": root,
-            "split": split,
-            "labels": labels,
-            "positive": positive,
-            "patient_pattern": patient_pattern,
-            "top_folders": top_folders,
-            "leave_out": leave_out,
-        },
+        locals(),
         caller_name="load_chest_xray",
     )
     refuse_empty_path(root, "root")

@@ -135,11 +135,7 @@ def make_chest_xray(
     >>> xrays.frame.loc[xrays.target == 1, "opacity_radius"].gt(0).all()
     np.True_
     """
-    validate_parameter_constraints(
-        _CONSTRAINTS,
-        {name: value for name, value in locals().items() if name in _CONSTRAINTS},
-        caller_name="make_chest_xray",
-    )
+    validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="make_chest_xray")
     planted = _check_shortcuts(shortcuts)
     widths = _range("size", size, least=32)
     n_images = _range("images_per_patient", images_per_patient, least=1)
