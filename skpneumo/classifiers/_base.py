@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from skpneumo._images import is_stream
@@ -23,7 +22,6 @@ from skpneumo._settings import pinned
 from skpneumo._sklearn import (
     Interval,
     StrOptions,
-    _check_sample_weight,
     _fit_context,
     with_callbacks,
 )
@@ -34,8 +32,13 @@ from skpneumo.classifiers._callbacks import (
     copied_callbacks,
     validation_callbacks,
 )
-from skpneumo.classifiers._inputs import check_labels, check_weight_of_classes, encode_labels
-from skpneumo.classifiers._last_features import LastFeaturesMixin
+from skpneumo.classifiers._inputs import (
+    ImageInputMixin,
+    check_labels,
+    check_weight_of_classes,
+    combined_weights,
+    encode_labels,
+)
 from skpneumo.classifiers._parameters import (
     check_network_is_the_same,
     check_network_parameters,
@@ -48,9 +51,12 @@ from skpneumo.classifiers._validation_split import (
 )
 from skpneumo.classifiers.engine._compiled import NetworkSpec, Weights
 from skpneumo.classifiers.engine._options import PredictProba, TrainingOptions
-from skpneumo.classifiers.engine._prediction import predict_probabilities
+from skpneumo.classifiers.engine._prediction import (
+    AugmentedViews,
+    extract_last_features,
+    predict_probabilities,
+)
 from skpneumo.classifiers.engine._training import History, TrainingCheckpoint, fit_network
-from skpneumo.classifiers.engine._tta import AugmentedViews
 
 if TYPE_CHECKING:
     from scikeras.wrappers import KerasClassifier
@@ -64,7 +70,7 @@ _TRAINING_PARAMETERS = {field.name for field in fields(TrainingOptions)} - _NOT_
 
 
 class BaseNetworkClassifier(
-    LastFeaturesMixin, LogProbaMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
+    ImageInputMixin, LogProbaMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC
 ):
     """Base class of image classifiers; a subclass defines the network."""
 
@@ -159,7 +165,7 @@ class BaseNetworkClassifier(
         X, y = self._check_images(X, y, reset=not continued)
         if not continued:
             self._initialize(X, y)
-        y, weights = self._encode(y), self._check_sample_weight(X, y, sample_weight)
+        y, weights = self._encode(y), combined_weights(X, y, sample_weight, self.class_weight)
         check_weight_of_classes(y, weights, self.classes_)
         held_out = None
         if X_val is not None:
@@ -215,7 +221,7 @@ class BaseNetworkClassifier(
                 f"classes={list(classes)} differs from those of the first call, "
                 f"{self.classes_.tolist()}. Leave it out after the first call."
             )
-        weights = self._check_sample_weight(X, y, sample_weight)
+        weights = combined_weights(X, y, sample_weight, self.class_weight)
         self._train((X, self._encode(y), weights), None, n_epochs=1)
         return self
 
@@ -265,6 +271,25 @@ class BaseNetworkClassifier(
         """
         most_probable = self.predict_proba(X).argmax(axis=1)  # raises if it is not fitted
         return self.classes_[most_probable]
+
+    @pinned
+    def last_features(self, X: Any) -> NDArray[np.float32]:
+        """Compute the output of the last layer before the logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, height, width, channels) or (n_samples, n_features)
+            Images of the shape seen in ``fit``.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_last_features)
+            A row for each image, without test-time augmentation. The logits are a linear function
+            of it.
+        """
+        check_is_fitted(self)
+        X = self._check_images(X)
+        return extract_last_features(self._parts(), X, self.devices)
 
     @property
     @pinned
@@ -438,16 +463,3 @@ class BaseNetworkClassifier(
 
     def _encode(self, y: NDArray[Any]) -> NDArray[np.intp]:
         return encode_labels(y, self.classes_)
-
-    def _check_sample_weight(
-        self, X: NDArray[Any], y: NDArray[Any], sample_weight: Any
-    ) -> NDArray[np.float32]:
-        sample_weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float32, ensure_non_negative=True
-        )
-        class_weight = compute_sample_weight(self.class_weight, y).astype(np.float32)
-        if not (np.isfinite(class_weight).all() and class_weight.min() >= 0):
-            raise ValueError(
-                f"class_weight={self.class_weight}: expected finite weights of 0 or more."
-            )
-        return sample_weight * class_weight

@@ -1,10 +1,11 @@
-"""Check the images and labels that are passed to a classifier."""
+"""Check the images, labels and weights that are passed to a classifier."""
 
 import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -23,7 +24,7 @@ from skpneumo._pixel_values import (
     same_kind_of_pixels,
     white_of,
 )
-from skpneumo._sklearn import _check_y
+from skpneumo._sklearn import _check_sample_weight, _check_y
 
 _TWO_LEVELS = (
     "Convert images from 0 to 1 with (X * 255).round().astype(np.uint8), and masks with "
@@ -68,6 +69,23 @@ def encode_labels(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
             "again."
         )
     return np.searchsorted(classes, y)
+
+
+def combined_weights(
+    X: Any, y: NDArray[Any], sample_weight: Any, class_weight: Any
+) -> NDArray[np.float32]:
+    """Check the weights of images and of classes, and multiply them.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, or there is not one for each image.
+    """
+    of_images = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
+    of_classes = compute_sample_weight(class_weight, y).astype(np.float32)
+    if not (np.isfinite(of_classes).all() and of_classes.min() >= 0):
+        raise ValueError(f"class_weight={class_weight}: expected finite weights of 0 or more.")
+    return of_images * of_classes
 
 
 def check_weight_of_classes(

@@ -1,7 +1,11 @@
-"""Compute probabilities and features of images with trained networks."""
+"""Compute probabilities and features of images with trained networks.
 
-from collections.abc import Callable, Sequence
+With test-time augmentation (TTA), probabilities are means over augmented versions of each image.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -10,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skpneumo._images import batches_of
+from skpneumo.augmentation import ImageAugmenter, augment
 from skpneumo.classifiers.engine._compiled import (
     CompiledPrediction,
     NetworkSpec,
@@ -22,7 +27,35 @@ from skpneumo.classifiers.engine._compiled import (
 )
 from skpneumo.classifiers.engine._devices import n_prediction_devices
 from skpneumo.classifiers.engine._precision import dtype_policy
-from skpneumo.classifiers.engine._tta import AugmentedViews
+
+
+@dataclass
+class AugmentedViews:
+    """Yield the images, and then augmented versions with the same parameters for all images.
+
+    Because the parameters are the same for all images, a prediction does not depend on other rows.
+    """
+
+    augmentation: ImageAugmenter
+    n_augmented: int
+    value_range: tuple[float, float]
+    seed: int
+
+    def __call__(self, images: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        yield images
+        params = self.augmentation.sample_params(
+            self.n_augmented, images.shape[1:], np.random.default_rng(self.seed)
+        )
+        arguments = self.augmentation.layer_arguments(self.value_range)
+        geometry, intensity = arguments.pop("geometry"), arguments.pop("intensity")
+        for affine, intensities in zip(params.affine, params.intensity, strict=True):
+            version = augment(
+                images,
+                np.tile(affine, (len(images), 1)) if geometry else None,
+                np.tile(intensities, (len(images), 1)) if intensity else None,
+                **arguments,
+            )
+            yield keras.ops.convert_to_numpy(version)
 
 
 def predict_probabilities(
@@ -38,7 +71,7 @@ def predict_probabilities(
     """
     proba = []
     with ExitStack() as borrowed:
-        programs, n_rows = _borrow(parts, devices, borrowed), rows_per_batch(X)
+        programs, n_rows = _borrow(parts, "float32", devices, borrowed), rows_per_batch(X)
         for images in batches_of(X, prediction_batches(X)):
             versions = [images] if views is None else views(images)
             logits = [_feed_through(programs, version, n_rows) for version in versions]
@@ -54,13 +87,8 @@ def extract_last_features(
     """Compute the features before the logits, of shape (n_samples, n_features)."""
     *before, (spec, weights) = parts
     headless = NetworkSpec(_without_logits, (("builder", spec.builder), *spec.arguments))
-    with ExitStack() as borrowed:
-        # The last two weights are the kernel and the bias of the logits.
-        parts = [*before, (headless, weights[:-2])]
-        programs = _borrow(parts, devices, borrowed)
-        batches = batches_of(X, prediction_batches(X))
-        n_rows = rows_per_batch(X)
-        features = np.concatenate([_feed_through(programs, batch, n_rows) for batch in batches])
+    # The last two weights are the kernel and the bias of the logits.
+    features = _outputs([*before, (headless, weights[:-2])], X, "float32", devices)
     return features.astype(np.float32, copy=False)
 
 
@@ -72,9 +100,19 @@ def extract_features(
     devices: int | str | None = None,
 ) -> NDArray[np.float32]:
     """Compute the outputs of a network without a head, of shape (n_samples, n_features)."""
-    with prediction_programs.borrow(*_prediction_key(spec, precision, devices)) as program:
-        program.load_weights(weights)
-        return program.outputs(X)
+    return _outputs([(spec, weights)], X, precision, devices)
+
+
+def _outputs(
+    parts: Sequence[tuple[NetworkSpec, Weights]],
+    X: Any,
+    precision: str,
+    devices: int | str | None,
+) -> NDArray[Any]:
+    with ExitStack() as borrowed:
+        programs, n_rows = _borrow(parts, precision, devices, borrowed), rows_per_batch(X)
+        batches = batches_of(X, prediction_batches(X))
+        return np.concatenate([_feed_through(programs, batch, n_rows) for batch in batches])
 
 
 def _without_logits(builder: Callable[..., keras.Model], **arguments: Any) -> keras.Model:
@@ -84,14 +122,16 @@ def _without_logits(builder: Callable[..., keras.Model], **arguments: Any) -> ke
 
 def _borrow(
     parts: Sequence[tuple[NetworkSpec, Weights]],
+    precision: str,
     devices: int | str | None,
     borrowed: ExitStack,
 ) -> list[CompiledPrediction]:
-    """Borrow a float32 program for each part of a network, and load its weights."""
+    """Borrow a program for each part of a network, and load its weights."""
     programs = []
     for spec, weights in parts:
-        key = _prediction_key(spec, "float32", devices)
-        program = borrowed.enter_context(prediction_programs.borrow(*key))
+        prediction = PredictionSpec(spec.for_prediction, dtype_policy(precision))
+        lent = prediction_programs.borrow(prediction, n_prediction_devices(devices))
+        program = borrowed.enter_context(lent)
         program.load_weights(weights)
         programs.append(program)
     return programs
@@ -102,10 +142,3 @@ def _feed_through(
 ) -> NDArray[Any]:
     """Apply the programs in order, each to the output of the one before."""
     return reduce(lambda x, program: program.predict(x, n_rows), programs, images)
-
-
-def _prediction_key(
-    spec: NetworkSpec, precision: str, devices: int | str | None
-) -> tuple[PredictionSpec, int]:
-    prediction = PredictionSpec(spec.for_prediction, dtype_policy(precision))
-    return prediction, n_prediction_devices(devices)
