@@ -1,4 +1,4 @@
-"""Measure the processor, the cores and the memory of this process, and find its packages."""
+"""Measure the processor and the memory of this process, and find its packages."""
 
 import platform
 import sys
@@ -11,8 +11,6 @@ import psutil
 __all__ = [
     "free_memory",
     "installed_versions",
-    "load_average",
-    "n_cores",
     "peak_memory",
     "processor",
     "require_memory",
@@ -39,11 +37,6 @@ def processor() -> tuple[str, set[str]]:
         "unknown" if the system does not tell.
     flags : set of str
         Names as in Linux, such as "avx2"; empty on other systems.
-
-    Examples
-    --------
-    >>> from skpneumo._machine import processor
-    >>> name, flags = processor()
     """
     entries: dict[str, str] = {}
     if _CPUINFO.exists():
@@ -65,69 +58,13 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def n_cores() -> int:
-    """Count the cores available to this process, by its affinity and the container's quota.
-
-    Returns
-    -------
-    n_cores : int
-
-    Examples
-    --------
-    >>> from skpneumo._machine import n_cores
-    >>> n_cores() >= 1
-    True
-    """
-    import joblib
-
-    return joblib.cpu_count()
-
-
-def load_average() -> float:
-    """Get the average number of processes that ran or waited to run in the last minute.
-
-    Returns
-    -------
-    load_average : float
-
-    Examples
-    --------
-    >>> from skpneumo._machine import load_average
-    >>> load_average() >= 0
-    True
-    """
-    return psutil.getloadavg()[0]
-
-
 def total_memory() -> int:
-    """Get the memory of the machine, or of the container if it is less.
-
-    Returns
-    -------
-    n_bytes : int
-
-    Examples
-    --------
-    >>> from skpneumo._machine import total_memory
-    >>> total_memory() > 2**20
-    True
-    """
+    """Get the bytes of memory of the machine, or of the container if it is less."""
     return min([psutil.virtual_memory().total, *(limit for limit, _ in _memory_limits())])
 
 
 def free_memory() -> int:
-    """Get the memory that this process can use before the system swaps or kills it.
-
-    Returns
-    -------
-    n_bytes : int
-
-    Examples
-    --------
-    >>> from skpneumo._machine import free_memory, total_memory
-    >>> 0 <= free_memory() <= total_memory()
-    True
-    """
+    """Get the bytes that this process can use before the system swaps or kills it."""
     within = (max(limit - used, 0) for limit, used in _memory_limits())
     return min([psutil.virtual_memory().available, *within])
 
@@ -164,18 +101,9 @@ def require_memory(n_bytes: int, what: str, remedy: str) -> None:
 
 
 def peak_memory() -> int:
-    """Get the peak of the resident memory of this process.
+    """Get the peak of the resident memory of this process, in bytes.
 
-    Returns
-    -------
-    n_bytes : int
-        Peak since the last :func:`reset_peak_memory`, or since the process began.
-
-    Examples
-    --------
-    >>> from skpneumo._machine import peak_memory
-    >>> peak_memory() > 2**20
-    True
+    Since the last :func:`reset_peak_memory`, or since the process began.
     """
     if _STATUS.exists():
         for line in _STATUS.read_text().splitlines():
@@ -190,19 +118,7 @@ def peak_memory() -> int:
 
 
 def reset_peak_memory() -> bool:
-    """Reset :func:`peak_memory` for all threads of this process.
-
-    Returns
-    -------
-    done : bool
-        True on Linux only.
-
-    Examples
-    --------
-    >>> from skpneumo._machine import reset_peak_memory
-    >>> reset_peak_memory() in (True, False)
-    True
-    """
+    """Reset :func:`peak_memory` for all threads of this process; return False except on Linux."""
     try:
         _RESET.write_text("5")
     except OSError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from skpneumo._machine import installed_versions, load_average, n_cores, processor, total_memory
+from skpneumo._machine import installed_versions, processor, total_memory
 
 __all__ = [
     "BackendFacts",
@@ -104,13 +104,15 @@ def versions() -> dict[str, str]:
 
 def machine_facts() -> MachineFacts:
     """Collect facts about the machine, without starting a backend."""
+    import joblib
+    import psutil
     from PIL import features
 
     name, flags = processor()
     return MachineFacts(
         processor=name,
-        cores=n_cores(),
-        load=load_average(),
+        cores=joblib.cpu_count(),  # by affinity and the quota of a container
+        load=psutil.getloadavg()[0],
         gibibytes=total_memory() / 2**30,
         instructions=tuple(name for flag, name in _INSTRUCTIONS.items() if flag in flags),
         turbo_jpeg=bool(features.check_feature("libjpeg_turbo")),
