@@ -113,17 +113,6 @@ def temporary_folder(parent: Path, name: str) -> Iterator[Path]:
     It is removed at the end, or, after a killed process, by the next one that writes to the
     parent.
 
-    Parameters
-    ----------
-    parent : Path
-        The folder to make it in.
-    name : str
-        Beginning of its name.
-
-    Yields
-    ------
-    folder : Path
-
     Examples
     --------
     >>> from pathlib import Path
@@ -155,11 +144,6 @@ def named_in_errors(place: str | os.PathLike[str]) -> Iterator[None]:
 
     Without this, they name no file if the disk is full, and otherwise the temporary one.
 
-    Parameters
-    ----------
-    place : str or path-like
-        The file.
-
     Examples
     --------
     >>> import errno, os
@@ -183,23 +167,7 @@ def named_in_errors(place: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def open_unlinked(path: str, flags: int) -> int:
-    """Open a file, but not through a link: an ``opener`` for :func:`open`.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    flags : int
-        As in :func:`os.open`.
-
-    Returns
-    -------
-    descriptor : int
-
-    Raises
-    ------
-    FileExistsError
-        If there is a link with this name.
+    """Open a file, but raise FileExistsError for a link: an ``opener`` for :func:`open`.
 
     Examples
     --------
@@ -262,11 +230,6 @@ def sweep(folder: Path) -> None:
 
     A process that writes a temporary file holds a lock on it, which the system releases when the
     process ends for any reason. So a file that can be locked is abandoned.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
 
     Examples
     --------

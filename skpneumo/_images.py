@@ -17,25 +17,7 @@ _AS_ARRAYS = "Convert them once: images, labels = map({join}, zip(*{batches}))"
 
 
 def is_stream(X: Any) -> bool:
-    """Tell whether X is a stream: of known shape, with images that are not in memory yet.
-
-    Parameters
-    ----------
-    X : object
-        Images of any kind.
-
-    Returns
-    -------
-    on_demand : bool
-        Whether ``np.asarray(X)`` would decode all of it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skpneumo._images import is_stream
-    >>> is_stream(np.zeros((2, 8, 8, 1)))
-    False
-    """
+    """Tell whether X is a stream, of which ``np.asarray(X)`` would decode all images."""
     return hasattr(X, "prefetch")
 
 
@@ -71,15 +53,7 @@ def batches_of(X: Any, selections: Iterable[Any]) -> Iterator[NDArray[Any]]:
 def misplaced_channels(shape: tuple[int, ...]) -> str | None:
     """Suggest how to move channels to the last axis, or to make images of volumes.
 
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of the stack.
-
-    Returns
-    -------
-    remedy : str or None
-        None if the channels are the last axis.
+    None if the channels are the last axis of this shape of a stack.
 
     Examples
     --------
@@ -105,11 +79,6 @@ def misplaced_channels(shape: tuple[int, ...]) -> str | None:
 
 def check_is_array(X: Any) -> None:
     """Raise for data sets, generators, and lists or columns of single images.
-
-    Parameters
-    ----------
-    X : object
-        The images.
 
     Raises
     ------

@@ -22,16 +22,6 @@ _contents: dict[str, bytes] = {}
 def files_in_memory(contents: Sequence[bytes]) -> Iterator[list[str]]:
     """Make contents available under names that can be opened as paths, in a ``with`` block.
 
-    Parameters
-    ----------
-    contents : sequence of bytes
-        The contents of the files.
-
-    Yields
-    ------
-    names : list of str
-        A name for each, for steps that accept paths. Invalid after the block.
-
     Examples
     --------
     >>> from skpneumo._memory_files import files_in_memory, opened_from_memory
@@ -51,17 +41,6 @@ def files_in_memory(contents: Sequence[bytes]) -> Iterator[list[str]]:
 
 
 def opened_from_memory(path: str) -> BytesIO | None:
-    """Open a file in memory by its name.
-
-    Parameters
-    ----------
-    path : str
-        Any path.
-
-    Returns
-    -------
-    file : BytesIO or None
-        None if the path is not from :func:`files_in_memory`.
-    """
+    """Open a file in memory; None if the path is not from :func:`files_in_memory`."""
     content = _contents.get(path)
     return None if content is None else BytesIO(content)

@@ -13,19 +13,7 @@ _MISSING_AS_TEXT = {"nan", "NaN", "<NA>"}
 
 
 def checked_labels(y: Any, name: str = "y") -> NDArray[Any]:
-    """Convert labels, which may be text, to an array; raise if they are missing or mixed.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Labels.
-    name : str, default="y"
-        Name of the labels in the error.
-
-    Returns
-    -------
-    y : ndarray of shape (n_samples,)
-    """
+    """Convert labels, which may be text, to an array; raise if they are missing or mixed."""
     refuse_missing_or_mixed_labels(y, name)
     labels: NDArray[Any] = _check_y(y)
     return labels
@@ -35,14 +23,7 @@ def refuse_missing_or_mixed_labels(y: Any, name: str = "y") -> None:
     """Raise if None or NaN is among labels, in any container, or as text, or numbers among text.
 
     NumPy converts a list such as ``["NORMAL", nan]`` to text, with a class "nan" that later checks
-    accept as a label, and ``["NORMAL", 1, "1"]`` to two classes.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,) or (n_samples, 1)
-        Labels.
-    name : str, default="y"
-        Name of the labels in the error.
+    accept as a label, and ``["NORMAL", 1, "1"]`` to two classes. Errors call the labels ``name``.
 
     Raises
     ------

@@ -124,25 +124,9 @@ def _flat_column(X: Any) -> NDArray[np.object_]:
 
 
 def check_is_no_query(X: Any, *, or_array: bool = True) -> None:
-    """Raise for tables whose rows cannot be selected, such as a query that has not been run.
+    """Raise TypeError for tables whose rows cannot be selected, such as a lazy frame of polars.
 
-    Parameters
-    ----------
-    X : object
-        The input of an estimator.
-    or_array : bool, default=True
-        Whether to accept those that NumPy converts to an array, as for rows of numbers.
-
-    Raises
-    ------
-    TypeError
-        If X is a lazy frame of polars, a table of PyArrow, or the like.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from skpneumo._paths import check_is_no_query
-    >>> check_is_no_query(pd.DataFrame({"path": ["a.png"]}))
+    With ``or_array``, those that NumPy converts to an array are accepted, as for rows of numbers.
     """
     # Of the class, because asking a query for its columns would run a part of it.
     if not hasattr(type(X), "columns") or isinstance(X, Iterable):
@@ -159,22 +143,9 @@ def check_is_no_query(X: Any, *, or_array: bool = True) -> None:
 def refuse_empty_path(path: object, name: str) -> None:
     """Raise if a path is empty text, which would silently mean the current folder.
 
-    Parameters
-    ----------
-    path : object
-        A path, or anything else.
-    name : str
-        The parameter.
-
-    Raises
-    ------
-    ValueError
-        If it is empty.
-
     Examples
     --------
     >>> from skpneumo._paths import refuse_empty_path
-    >>> refuse_empty_path(".", "root")
     >>> refuse_empty_path("", "root")
     Traceback (most recent call last):
         ...

@@ -63,15 +63,7 @@ class OtherPixelsError(ValueError):
 def white_of(values: Range) -> int | None:
     """Find the white of a scale from 0; None if values are negative.
 
-    Parameters
-    ----------
-    values : tuple of (low, high)
-        The range of some pixels.
-
-    Returns
-    -------
-    white : int or None
-        The smallest of 1, 255 and the whites of 10, 12, 14 and 16 bits that is not exceeded.
+    It is the smallest of 1, 255 and the whites of 10, 12, 14 and 16 bits that is not exceeded.
 
     Examples
     --------
@@ -298,15 +290,6 @@ def _is_plus_minus_one(values: Range) -> bool:
 
 def how_to_make_uint8(images: NDArray[Any]) -> str:
     """Suggest a Python expression that converts pixels to grey levels from 0 to 255.
-
-    Parameters
-    ----------
-    images : ndarray
-        Pixels of any numeric type.
-
-    Returns
-    -------
-    remedy : str
 
     Examples
     --------

@@ -109,16 +109,7 @@ def is_healthy_name(name: str) -> bool:
 
 
 def says_its_class(name: str) -> bool:
-    """Tell whether a name is that of a class: known words, or words for healthy or ill.
-
-    Parameters
-    ----------
-    name : str
-        Name of a folder.
-
-    Returns
-    -------
-    known : bool
+    """Tell whether a folder has the name of a class: known words, or words for healthy or ill.
 
     Examples
     --------

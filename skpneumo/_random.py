@@ -26,21 +26,6 @@ def check_random_state(
     """Make a generator as scikit-learn does, but a new one for None.
 
     In scikit-learn, None means the global generator of NumPy.
-
-    Parameters
-    ----------
-    random_state : int, RandomState instance or None
-        Source of the generator.
-
-    Returns
-    -------
-    rng : RandomState
-
-    Examples
-    --------
-    >>> from skpneumo._random import check_random_state
-    >>> int(check_random_state(0).randint(100))
-    44
     """
     return utils.check_random_state(
         np.random.RandomState() if random_state is None else random_state
@@ -48,18 +33,7 @@ def check_random_state(
 
 
 def random_seeds(rng: np.random.RandomState | np.random.Generator, n_seeds: int) -> list[int]:
-    """Draw integer seeds from a generator.
-
-    Parameters
-    ----------
-    rng : RandomState or Generator
-        It advances.
-    n_seeds : int
-        Number of seeds.
-
-    Returns
-    -------
-    seeds : list of int
+    """Draw integer seeds from a generator, which advances.
 
     Examples
     --------
@@ -73,24 +47,7 @@ def random_seeds(rng: np.random.RandomState | np.random.Generator, n_seeds: int)
 
 
 def random_seed(rng: np.random.RandomState | np.random.Generator) -> int:
-    """Draw one integer seed from a generator.
-
-    Parameters
-    ----------
-    rng : RandomState or Generator
-        It advances.
-
-    Returns
-    -------
-    seed : int
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skpneumo._random import random_seed
-    >>> random_seed(np.random.RandomState(0))
-    209652396
-    """
+    """Draw one integer seed from a generator, which advances."""
     return random_seeds(rng, 1)[0]
 
 

@@ -92,23 +92,7 @@ def pinned_settings() -> Iterator[None]:
 
 
 def pinned(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Wrap a function so that it runs with the pinned settings.
-
-    Parameters
-    ----------
-    function : callable
-
-    Returns
-    -------
-    wrapped : callable
-
-    Examples
-    --------
-    >>> import keras
-    >>> from skpneumo._settings import pinned
-    >>> pinned(keras.config.floatx)()
-    'float32'
-    """
+    """Wrap a function so that it runs with the pinned settings."""
 
     @wraps(function)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
