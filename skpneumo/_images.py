@@ -24,17 +24,7 @@ def is_stream(X: Any) -> bool:
 def batches_of(X: Any, selections: Iterable[Any]) -> Iterator[NDArray[Any]]:
     """Select batches of rows in turn, decoded in advance from a stream.
 
-    Parameters
-    ----------
-    X : ndarray or ImageStream of shape (n_samples, ...)
-        Images.
-    selections : iterable of slice or array of int
-        The rows of each batch.
-
-    Returns
-    -------
-    batches : iterator of ndarray of shape (n_rows, ...)
-        A slice of an array gives a view.
+    The selections are slices or arrays of int; a slice of an array gives a view.
 
     Examples
     --------

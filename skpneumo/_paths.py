@@ -159,17 +159,7 @@ def refuse_empty_path(path: object, name: str) -> None:
 
 
 def filenames_of(X: Any) -> NDArray[np.object_] | None:
-    """Get the files of the rows of X.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, ...)
-        Paths in any form, images with an attribute ``filenames``, or anything else.
-
-    Returns
-    -------
-    filenames : ndarray of shape (n_samples,), dtype object, or None
-        None if ``X`` has no paths.
+    """Get the files of the rows of X; None if it is neither paths nor images that carry some.
 
     Examples
     --------
@@ -271,17 +261,7 @@ def text_frame(columns: Mapping[str, Any]) -> pd.DataFrame:
     r"""Make a DataFrame whose text stays Python strings.
 
     File names are bytes that need not be UTF-8. Python strings can represent such bytes, but the
-    Arrow strings of pandas cannot.
-
-    Parameters
-    ----------
-    columns : mapping of str to array-like of shape (n_rows,)
-        The columns. Lists, and those of dtype object, have dtype object.
-
-    Returns
-    -------
-    frame : DataFrame
-        The columns in the same order.
+    Arrow strings of pandas cannot. Columns that are lists or of dtype object have dtype object.
 
     Examples
     --------

@@ -75,19 +75,9 @@ def _first_filled(X: pd.DataFrame, called: list[str], names: tuple[str, ...]) ->
 
 
 def acquisition_in_headers(paths: NDArray[np.object_], formats: pd.Series) -> pd.DataFrame:
-    """Read the view and device of each DICOM file from its header.
+    """Read the view and device of each file of the format DICOM from its header.
 
-    Parameters
-    ----------
-    paths : ndarray of shape (n_files,)
-        The files.
-    formats : Series of shape (n_files,)
-        Their formats; "DICOM" for DICOM files.
-
-    Returns
-    -------
-    acquisition : DataFrame of shape (n_files, n_known)
-        As from :func:`acquisition_of`; without columns if no file is DICOM.
+    The result is as from :func:`acquisition_of`; without columns if no file is DICOM.
     """
     files = list(dict.fromkeys(paths[formats.eq("DICOM").to_numpy()]))
     if not files:
@@ -106,19 +96,7 @@ def devices_of(acquisition: pd.DataFrame, in_exif: pd.Series) -> pd.Series:
 
 
 def lateral_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Finding]:
-    """Find the lateral views of a collection of mostly other views.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        ``path`` of each file.
-    acquisition : DataFrame
-        View of the same rows, from :func:`acquisition_of`.
-
-    Returns
-    -------
-    findings : list of Finding
-    """
+    """Find the lateral views of a collection of mostly other views."""
     if "view" not in acquisition:
         return []
     views = acquisition["view"].str.strip().str.upper().to_numpy()
@@ -135,16 +113,8 @@ def lateral_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Fin
 def acquisition_findings(frame: pd.DataFrame, acquisition: pd.DataFrame) -> list[Finding]:
     """Find classes in which most patients have a view or device that is rarer in the others.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        ``path``, ``label`` and ``patient`` of each file.
-    acquisition : DataFrame
-        View and device of the same rows, from :func:`acquisition_of`.
-
-    Returns
-    -------
-    findings : list of Finding
+    Both frames have the same rows: ``path``, ``label`` and ``patient``, and what
+    :func:`acquisition_of` returns.
     """
     findings = []
     labelled = frame["label"].notna()

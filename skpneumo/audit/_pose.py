@@ -25,20 +25,7 @@ _UPSIDE_DOWN = -0.3
 
 
 def pose_findings(frame: pd.DataFrame, thumbnails: NDArray[np.uint8]) -> list[Finding]:
-    """Find images that resemble the median image only when they are inverted or turned.
-
-    Parameters
-    ----------
-    frame : DataFrame of n rows
-        ``path``, ``status`` and ``std`` of each file.
-    thumbnails : ndarray of uint8, shape (n, side, side)
-        Thumbnails of the files.
-
-    Returns
-    -------
-    findings : list of Finding
-        One for each such image.
-    """
+    """Find images that resemble the median image only when they are inverted or turned."""
     rows = np.flatnonzero(frame["status"].eq("ok").to_numpy())
     if len(rows) < FEWEST_IMAGES:
         return []

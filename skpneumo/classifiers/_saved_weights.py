@@ -64,16 +64,7 @@ def write_weights(
 ) -> None:
     """Write weights in 16 bits, with digests of the images they were trained on.
 
-    Parameters
-    ----------
-    path : str or path-like
-        File to write, ``.npz``.
-    weights : sequence of ndarray
-        Weights, as from ``network.get_weights()``.
-    arguments : mapping
-        Arguments that the network was built with.
-    images : ndarray of uint8 of shape (n_images, height, width, channels)
-        Images that it was trained on, which are not saved.
+    The arguments are those that the network was built with. The images are not saved.
 
     Raises
     ------
@@ -93,16 +84,7 @@ def write_weights(
 
 
 def read_weights(name: str | PathLike[str]) -> SavedWeights:
-    """Read weights that come with the package, or those in a file.
-
-    Parameters
-    ----------
-    name : str or path-like
-        A name of `SHIPPED`, or the path of a file that `write_weights` wrote.
-
-    Returns
-    -------
-    weights : SavedWeights
+    """Read weights that come with the package, or those in a file of `write_weights`.
 
     Raises
     ------

@@ -19,21 +19,10 @@ from skpneumo._warning_lines import users_stacklevel
 
 
 def patients_of_rows(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_]:
-    """Return the patient of each row, or the patients that a synthetic row was made from.
+    """Return the patient of each row, or a tuple of those that a synthetic row was made from.
 
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, ...)
-        Images as passed to ``fit``, with the patients that they carry.
-    y : ndarray of shape (n_samples,)
-        Labels.
-    groups : array-like of shape (n_samples,) or None
-        The patients, if passed by the caller.
-
-    Returns
-    -------
-    patients : ndarray of shape (n_samples,), dtype object
-        Ids; tuples of ids for synthetic rows.
+    X are the images as passed to ``fit``, with the patients that they carry. ``groups`` are the
+    patients if passed by the caller.
     """
     carried = carried_patients(X) if groups is None else None
     if carried is None or not any(isinstance(each, tuple) for each in carried):
@@ -48,13 +37,6 @@ def patients_of_rows(X: Any, y: NDArray[Any], groups: Any) -> NDArray[np.object_
 
 def check_validation_images(X: Any, X_val: Any, y_val: Any) -> None:
     """Check images for inner validation that are passed to ``fit``.
-
-    Parameters
-    ----------
-    X, X_val : array-like of shape (n_samples, ...)
-        Images to train on, and to validate on or None.
-    y_val : array-like of shape (n_samples,) or None
-        Labels of ``X_val``.
 
     Raises
     ------
@@ -102,18 +84,8 @@ def training_and_validation(
     """Divide the rows for inner validation, which uses only real images.
 
     A synthetic row is used in training, unless a patient that it was made from is held out: then
-    it is in neither part, because it contains parts of a validation image.
-
-    Parameters
-    ----------
-    X, y, fraction, rng, classes : object
-        As in :func:`validation_mask`.
-    patients : ndarray of shape (n_samples,), dtype object
-        As from :func:`patients_of_rows`.
-
-    Returns
-    -------
-    training, validation : ndarray of shape (n_samples,), dtype bool
+    it is in neither part, because it contains parts of a validation image. The patients are those
+    of :func:`patients_of_rows`, and the other parameters those of :func:`validation_mask`.
     """
     real = np.array([not isinstance(each, tuple) for each in patients])
     validation = np.zeros(len(y), dtype=bool)

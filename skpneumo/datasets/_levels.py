@@ -24,12 +24,7 @@ _listed = partial(quoted, most=_MOST_NAMED)
 def check_level(parent: Path, inside: Mapping[str, Sequence[str]]) -> None:
     """Raise if folders are not classes, or may not be.
 
-    Parameters
-    ----------
-    parent : Path
-        The folder that contains them.
-    inside : mapping of str to sequence of str
-        The folders that would be used as classes, and the names of the folders in each.
+    ``inside`` has the names of the folders in each folder in ``parent``.
 
     Raises
     ------

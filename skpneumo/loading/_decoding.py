@@ -88,22 +88,7 @@ def decode_image(
 
 
 def decode_whole(path: str) -> DecodedImage:
-    """Read one file as :func:`decode_image` does, in colour and at its original size.
-
-    Parameters
-    ----------
-    path : str
-        A JPEG, PNG, TIFF or DICOM file.
-
-    Returns
-    -------
-    decoded : DecodedImage
-
-    Raises
-    ------
-    OSError, ValueError, ImportError
-        As by :func:`decode_image`.
-    """
+    """Read one file as :func:`decode_image` does, in colour and at its original size."""
     with _opened(path) as (file, image_class):
         if image_class is not None:
             return read_with_pillow(image_class, file, None, "rgb", "stretch")
@@ -153,18 +138,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
 
 
 def check_regular_file(path: str) -> None:
-    """Raise an error if a path is not a regular file, without opening it.
-
-    Parameters
-    ----------
-    path : str
-        Any path.
-
-    Raises
-    ------
-    OSError
-        If there is no regular file with this path.
-    """
+    """Raise an OSError if a path is not a regular file, without opening it."""
     if opened_from_memory(path) is not None:
         return
     with _access_explained(path):

@@ -134,15 +134,6 @@ class JpegLayout:
 def jpeg_layout(data: bytes) -> JpegLayout:
     """Read the segments of a file up to the end marker.
 
-    Parameters
-    ----------
-    data : bytes
-        Contents of the file.
-
-    Returns
-    -------
-    layout : JpegLayout
-
     Raises
     ------
     ValueError

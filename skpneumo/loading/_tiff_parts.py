@@ -26,19 +26,7 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def parts_deflated(file: IO[bytes], tags: Mapping[int, Any]) -> Iterator[bytes]:
-    """Yield the strips or tiles of a deflated image, and nothing for other images.
-
-    Parameters
-    ----------
-    file : file object
-        An open TIFF.
-    tags : mapping
-        Tags of the page, by number.
-
-    Yields
-    ------
-    part : bytes
-    """
+    """Yield the strips or tiles of a deflated TIFF, and nothing for other images."""
     if tags.get(_COMPRESSION) not in _DEFLATE:
         return
     for part in _parts(file, tags):
@@ -46,17 +34,7 @@ def parts_deflated(file: IO[bytes], tags: Mapping[int, Any]) -> Iterator[bytes]:
 
 
 def parts_in_jpeg(file: IO[bytes], tags: Mapping[int, Any]) -> Iterator[bytes]:
-    """Yield the strips or tiles of a JPEG-compressed image as complete JPEG files.
-
-    Parameters
-    ----------
-    file, tags
-        As in :func:`parts_deflated`.
-
-    Yields
-    ------
-    jpeg : bytes
-    """
+    """Yield the strips or tiles of a JPEG-compressed TIFF as complete JPEG files."""
     if tags.get(_COMPRESSION) != _JPEG:
         return
     # Each begins with the shared tables, without their end marker.
@@ -66,15 +44,7 @@ def parts_in_jpeg(file: IO[bytes], tags: Mapping[int, Any]) -> Iterator[bytes]:
 
 
 def check_deflated(part: bytes, tags: Mapping[int, Any]) -> None:
-    """Raise ValueError if a part does not inflate completely, or differs from its checksum.
-
-    Parameters
-    ----------
-    part : bytes
-        A strip or tile.
-    tags
-        As in :func:`parts_deflated`.
-    """
+    """Raise ValueError if a part does not inflate completely, or differs from its checksum."""
     # Inflated without the check of zlib, because a file may end before the last checksum.
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     checksum, left, room = 1, part[_HEADER:], _MAX_RATIO * _bytes_of_part(tags)

@@ -25,25 +25,10 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 def code_of(kind: type) -> list[Any]:
-    """Describe the methods and constants of a class; empty for a class of an installed package.
+    """Describe the methods and constants of a class, by types that JSON supports.
 
-    Parameters
-    ----------
-    kind : type
-        A class.
-
-    Returns
-    -------
-    code : list
-        Of types that JSON supports. Constants are numbers, text and tuples of these that no method
-        sets.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyClassifier
-    >>> from skpneumo.tuning._code import code_of
-    >>> code_of(DummyClassifier)
-    []
+    Constants are numbers, text and tuples of these that no method sets. The description is empty
+    for a class of an installed package.
     """
     foreign = [vars(each) for each in kind.__mro__ if not _is_own(each)]
     names = sorted({name for each in kind.__mro__ if _is_own(each) for name in vars(each)})

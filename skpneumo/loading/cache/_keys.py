@@ -40,18 +40,8 @@ def image_key(path: str, tag: bytes) -> bytes | None:
     """Compute the key of a file in its current state; None if its image must not be saved.
 
     The inode number and the time of change distinguish a file from another of the same size and
-    modification time that has replaced it or was written into it.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    tag : bytes
-        See :func:`parameters_tag`.
-
-    Returns
-    -------
-    key : bytes of length 16, or None
+    modification time that has replaced it or was written into it. The tag is from
+    :func:`parameters_tag`.
     """
     try:
         status = os.stat(path)

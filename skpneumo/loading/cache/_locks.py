@@ -16,19 +16,7 @@ def lock_some(folder: Path, wanted: Mapping[int, Sized]) -> Iterator[Collection[
     """Lock some of the numbered parts; wait only if others have locked all of them.
 
     These are file locks, which the system releases when their process dies. A process that has one
-    never waits for another, so there are no deadlocks.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the lock files.
-    wanted : mapping of int to sized
-        The work in each part.
-
-    Yields
-    ------
-    locked : list of int
-        At least one of the parts.
+    never waits for another, so there are no deadlocks. ``wanted`` has the work in each part.
     """
     from filelock import FileLock, Timeout
 
