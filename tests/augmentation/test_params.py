@@ -80,7 +80,7 @@ def test_a_row_depends_neither_on_the_number_of_rows_nor_on_other_parameters():
 def test_the_generator_advances_by_the_same_amount_for_any_parameters():
     rngs = np.random.default_rng(0), np.random.default_rng(0)
     ImageAugmenter().sample_params(3, (8, 8), rngs[0])
-    ImageAugmenter(**EVERYTHING).sample_params(3, (8, 8), rngs[1])
+    ImageAugmenter(**EVERYTHING, random_strength=True).sample_params(3, (8, 8), rngs[1])
     assert rngs[0].random() == rngs[1].random()
 
 
@@ -299,10 +299,3 @@ def test_strength_scales_every_parameter_except_covers(parameter):
         np.testing.assert_array_equal(*moved)
     else:
         assert 0.2 < moved[1].sum() / moved[0].sum() < 0.8
-
-
-def test_a_generator_advances_by_the_same_amount_with_and_without_strength():
-    ends = [np.random.default_rng(3) for _ in range(2)]
-    for rng, random_strength in zip(ends, (False, True), strict=True):
-        ImageAugmenter(random_strength=random_strength).sample_params(5, (8, 8), rng)
-    assert ends[0].random() == ends[1].random()

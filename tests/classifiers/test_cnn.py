@@ -153,12 +153,6 @@ def test_batch_norm_learns_and_predicts_with_moving_averages(small, images, labe
     assert not any(np.allclose(w, 0) or np.allclose(w, 1) for w in moving)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 40, 1000])
-def test_any_batch_size(small, images, labels, batch_size):
-    classifier = small(**DENSE, batch_size=batch_size, epochs=1).fit(images, labels)
-    assert classifier.predict(images).shape == labels.shape
-
-
 def test_epochs_and_batch_size_change_the_fit(small, images, labels, fitted):
     for parameters in ({"epochs": 2}, {"batch_size": 20}, {"learning_rate": 0.02}):
         changed = small(**parameters).fit(images, labels)
@@ -193,12 +187,6 @@ def test_rows_without_image_shape_are_one_pixel_high(small, labels):
     assert classifier.input_shape_ == (1, 7, 1)
     assert classifier.value_range_ == (rows.min(), rows.max())
     assert classifier.n_features_in_ == 7
-
-
-@pytest.mark.parametrize("sequence", [[4], np.array([4]), (np.int64(4),)])
-def test_any_sequence_of_filters(small, images, labels, fitted, sequence):
-    classifier = small(filters=sequence).fit(images, labels)
-    np.testing.assert_array_equal(classifier.predict_proba(images), fitted.predict_proba(images))
 
 
 def test_few_images_get_more_epochs_and_a_longer_warm_up(small, images, labels):

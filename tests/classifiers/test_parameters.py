@@ -1,7 +1,5 @@
 """Sizes and names with which no network can be built are refused before Keras is called."""
 
-import random
-
 import numpy as np
 import pytest
 
@@ -66,9 +64,3 @@ def test_transfer_parameters_are_checked_before_weights_are_downloaded(images, l
         TransferClassifier(head_units=(0,)).fit(images, labels)
     with pytest.raises(ValueError, match=r"activation='rleu'"):
         TransferClassifier(activation="rleu", head_units=(4,)).fit(images, labels)
-
-
-def test_looking_up_names_does_not_change_the_generator_of_python(small, images, labels):
-    before = random.getstate()
-    small().fit(images, labels)
-    assert random.getstate() == before

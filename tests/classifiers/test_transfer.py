@@ -422,13 +422,6 @@ def test_saved_by_joblib(fine_tuned, images, tmp_path):
     assert loaded.history_ == fine_tuned.history_
 
 
-def test_clone_is_unfitted_and_fits_the_same(fitted, images, labels):
-    again = clone(fitted)
-    assert not hasattr(again, "weights_")
-    again.fit(images, labels)
-    np.testing.assert_array_equal(again.predict_proba(images), fitted.predict_proba(images))
-
-
 def test_same_seed_same_probabilities(images, labels):
     def proba(seed) -> np.ndarray:
         return transfer(random_state=seed).fit(images, labels).predict_proba(images)

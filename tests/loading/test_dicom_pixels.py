@@ -76,11 +76,6 @@ def test_a_file_that_ends_within_its_pixels_is_damaged(kind, tmp_path):
     assert "damaged or unsupported DICOM (" in reason_for(path)
 
 
-def test_a_truncated_magnetic_resonance_image_is_damaged(tmp_path):
-    path = as_radiograph(FILES / "MR_truncated.dcm", tmp_path / "x.dcm")
-    assert "damaged or unsupported DICOM (" in reason_for(path)
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "lossless JPEG", "JPEG 2000", "JPEG-LS"])
 def test_a_frame_truncated_before_encapsulation_is_refused(kind, tmp_path):
     """The container is complete, and decoders would accept the partial image."""
