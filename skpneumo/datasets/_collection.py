@@ -20,7 +20,7 @@ from skpneumo._positive_class import (
     says_its_class,
 )
 from skpneumo._spellings import folded, meaning_of_labels, one_spelling
-from skpneumo.datasets._file_names import Patients, etiologies, read_patients
+from skpneumo.datasets._file_names import Patients, etiologies_and_normal, read_patients
 from skpneumo.datasets._folders import (
     SPLITS,
     Image,
@@ -119,12 +119,9 @@ def read_collection(
     images = _sorted_images(tree, splits, class_of)
     class_folders = _strings(image.folder for image in images)
     filenames = _strings(image.path for image in images)
-    etiology = etiologies(filenames)
+    etiology = etiologies_and_normal(filenames, class_folders)
     if labels == "etiology":
         _check_etiologies(filenames, class_folders, etiology, is_binary)
-    is_normal = np.char.upper(class_folders.astype(str)) == "NORMAL"
-    etiology[(etiology == "unknown") & is_normal] = "normal"
-    if labels == "etiology":
         classes = Classes(ETIOLOGY_CLASSES, ETIOLOGY_CLASSES[1:], {})
         label = [name.upper() for name in etiology]
     else:
@@ -312,8 +309,7 @@ def _check_etiologies(
     etiology: NDArray[np.object_],
     is_binary: bool,
 ) -> None:
-    is_normal = np.char.upper(folder.astype(str)) == "NORMAL"
-    silent = filenames[(etiology == "unknown") & ~is_normal]
+    silent = filenames[etiology == "unknown"]
     if len(silent):
         raise ValueError(
             by_interface(

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -361,6 +361,16 @@ def etiologies(paths: Any) -> NDArray[np.object_]:
         else:
             found[i] = (name["cause"] or name["mendeley"] or "normal").lower()
     return found
+
+
+def etiologies_and_normal(
+    paths: NDArray[np.object_], labels: Iterable[str]
+) -> NDArray[np.object_]:
+    """Read etiologies from the file names, or else from a label called normal."""
+    etiology = etiologies(paths)
+    is_normal = np.array([label.upper() == "NORMAL" for label in labels], dtype=bool)
+    etiology[(etiology == "unknown") & is_normal] = "normal"
+    return etiology
 
 
 def _match(path: str) -> re.Match[str] | None:

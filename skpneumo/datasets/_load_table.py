@@ -18,7 +18,7 @@ from skpneumo.datasets._bunch import make_bunch
 from skpneumo.datasets._file_names import (
     Patients,
     UnknownPatient,
-    etiologies,
+    etiologies_and_normal,
     read_patients,
     remarks_on_shared_patients,
 )
@@ -239,7 +239,9 @@ def load_image_table(
         target_names=labels.names,
         positive=labels.positive,
         patients=patients,
-        etiology=_etiologies(rows.filenames, [labels.names[number] for number in target]),
+        etiology=etiologies_and_normal(
+            rows.filenames, [labels.names[number] for number in target]
+        ),
         split=rows.split,
         root=os.fspath(bases[0]),
         descr=_describe(table, rows, target, labels, patients, [*remarks, *repeated]),
@@ -371,14 +373,6 @@ def _one_class(labels: Labels) -> list[str]:
         f"All images are of one class, {labels.names[0]!r}; a classifier needs two. Check the "
         "column of the labels."
     ]
-
-
-def _etiologies(filenames: NDArray[np.object_], labels: Sequence[str]) -> NDArray[np.object_]:
-    """Read etiologies from the file names, or else from a label called normal."""
-    etiology = etiologies(filenames)
-    is_normal = np.array([label.upper() == "NORMAL" for label in labels], dtype=bool)
-    etiology[(etiology == "unknown") & is_normal] = "normal"
-    return etiology
 
 
 def _patients(rows: TableRows, pattern: str | None, frame: pd.DataFrame) -> Patients:

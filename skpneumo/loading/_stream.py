@@ -149,11 +149,10 @@ class ImageStream:
         return f"ImageStream of {n_images} images, {' x '.join(map(str, image_shape))}"
 
     def __getitem__(self, key: Any) -> Any:
-        rows, *others = key if isinstance(key, tuple) and key else (key,)
+        index = key if isinstance(key, tuple) else (key,)
+        rows, *others = index or (Ellipsis,)
         if rows is Ellipsis:
-            return self if not others else np.asarray(self)[key]
-        if isinstance(key, tuple) and not key:
-            return self
+            return np.asarray(self)[key] if others else self
         if not _selects_rows(rows):
             raise IndexError(
                 "An ImageStream is indexed by rows: a number, a slice, a list of numbers or a "
