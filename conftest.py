@@ -1,4 +1,4 @@
-"""The Python in the README and the docs is run, each page from top to bottom in its own folder."""
+"""The Python in the docs is run, each page from top to bottom in its own folder."""
 
 import importlib.util
 import sys
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from sybil import Sybil
-from sybil.parsers.markdown import CodeBlockParser
 
 
 def load_runner() -> Any:
@@ -33,18 +32,14 @@ def leave_it(namespace: dict[str, Any]) -> None:
     namespace["_leave"].close()
 
 
-FOLDER = {"setup": enter_a_folder_of_its_own, "teardown": leave_it}
 pages = Sybil(
-    name="pages", parsers=run.parsers(), patterns=["docs/*.md", "docs/guide/*.md"], **FOLDER
+    name="pages",
+    parsers=run.parsers(),
+    patterns=["docs/*.md", "docs/guide/*.md"],
+    setup=enter_a_folder_of_its_own,
+    teardown=leave_it,
 )
-# The README is read where nothing is run, so it has what its blocks print, and that is compared.
-readme = Sybil(
-    name="readme",
-    parsers=[*run.parsers(), CodeBlockParser("text", run.compare_with_printed)],
-    patterns=["README.md"],
-    **FOLDER,
-)
-pytest_collect_file = (pages + readme).pytest()
+pytest_collect_file = pages.pytest()
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
@@ -57,7 +52,7 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
 
 
 def running_order(item: Any) -> int:
-    if item.nodeid.startswith(("README.md", "docs/", "tests/test_examples.py")):
+    if item.nodeid.startswith(("docs/", "tests/test_examples.py", "tests/test_readme.py")):
         return 0
     if item.nodeid.startswith("tests/test_site.py"):
         return 2

@@ -8,7 +8,6 @@ import ast
 import hashlib
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -42,11 +41,10 @@ N_COLUMNS = 9
 
 @dataclass
 class Block:
-    """A block of code, what it showed as HTML, what it printed, and the pages that it wrote."""
+    """A block of code, what it showed as HTML, and the pages that it wrote."""
 
     code: str
     html: str = ""
-    printed: str = ""
     pages: dict[str, str] = field(default_factory=dict)
 
 
@@ -75,7 +73,6 @@ def run_block(
     return Block(
         code,
         "".join(outputs),
-        printed.getvalue(),
         {path.name: path.read_text(encoding="utf-8") for path in written},
     )
 
@@ -187,26 +184,6 @@ def evaluate(example: Example) -> None:
     )
     if not left_to_run(example.document.text, example.path, blocks):
         store(Path(example.path), blocks)
-
-
-def compare_with_printed(example: Example) -> str | None:
-    """Sybil's evaluator: what a page shows below a block is what the block prints.
-
-    Figures differ between processors; lines and words do not.
-    """
-    blocks: list[Block] = example.namespace.get("_blocks", [])
-    if not blocks or without_figures(blocks[-1].printed) == without_figures(
-        example.parsed
-    ):
-        return None
-    return f"The page shows:\n{example.parsed}\nThe block prints:\n{blocks[-1].printed}"
-
-
-def without_figures(text: str) -> list[str]:
-    return [
-        re.sub(r"[\d.]+", "0", " ".join(line.split()))
-        for line in text.strip().splitlines()
-    ]
 
 
 def parsers() -> list[Any]:

@@ -1,4 +1,7 @@
-"""The start of TensorFlow is silent, but other lines than noise are passed on."""
+"""The start of TensorFlow is silent, but other lines than noise are passed on.
+
+That a script and a notebook are silent to their end: `test_readme.py`.
+"""
 
 import os
 import subprocess
@@ -109,17 +112,3 @@ def test_doctor_is_silent_but_for_what_it_finds():
     done = run("import sys\nfrom skpneumo.cli import main\nsys.exit(main(['doctor']))")
     assert done.stderr == ""
     assert "Backend" in done.stdout
-
-
-@pytest.mark.slow
-def test_python_is_silent_from_the_import_to_the_fit():
-    script = (
-        "import numpy as np\nfrom skpneumo import CNNClassifier\n"
-        "X = np.zeros((8, 8, 8, 1), np.uint8); X[:4] += 200\n"
-        "cnn = CNNClassifier(filters=(), dense_units=(), epochs=2, verbose=1, random_state=0)\n"
-        "cnn.fit(X, [0] * 4 + [1] * 4).predict(X)\n"
-    )
-    done = run(script)
-    assert done.stderr == ""
-    assert "Epoch 2/2" in done.stdout
-    assert not any(character in done.stdout for character in "\b\r\x1b")  # of a progress bar
