@@ -1,12 +1,18 @@
 """The Python in the docs is run, each page from top to bottom in its own folder."""
 
 import importlib.util
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from sybil import Sybil
+# The tests' matrices are small, and several processes run beside each other: threads of BLAS and
+# of OpenMP would spend more time waiting for each other than computing.
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+from sybil import Sybil  # noqa: E402
 
 
 def load_runner() -> Any:
