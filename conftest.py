@@ -48,6 +48,21 @@ pages = Sybil(
 pytest_collect_file = pages.pytest()
 
 
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """Have a folder's tests in one process: its files share what they fit and compile."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadFolderScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            parts = file.split("/")
+            return parts[1] if parts[0] == "tests" and len(parts) > 2 else file
+
+    return LoadFolderScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Run what takes longest first, and the site once its pages and examples are recorded.
 
