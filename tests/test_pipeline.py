@@ -48,22 +48,6 @@ np.save(out, joblib.load(model).predict_proba(joblib.load(paths)))
 """
 
 
-def predict_in_a_fresh_process(model, paths, folder: Path) -> np.ndarray:
-    """Save the model, and predict in a process where nothing is imported or compiled yet."""
-    joblib.dump(list(paths), folder / "paths.joblib")
-    joblib.dump(model, folder / "model.joblib")
-    names = [str(folder / name) for name in ("paths.joblib", "model.joblib", "proba.npy")]
-    run = subprocess.run(
-        [sys.executable, "-c", FRESH_PROCESS, *names],
-        env={**os.environ, "PYTHONPATH": str(Path(skpneumo.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return np.load(folder / "proba.npy")
-
-
 def make_pipe(**parameters) -> Pipeline:
     pipe = Pipeline(
         [
@@ -171,7 +155,19 @@ def test_parameters_of_every_depth(pipe, xrays, paths):
 
 
 def test_a_fresh_process_predicts_identically(pipe, proba, paths, tmp_path):
-    np.testing.assert_array_equal(predict_in_a_fresh_process(pipe, paths, tmp_path), proba)
+    """Nothing is imported or compiled there yet."""
+    joblib.dump(list(paths), tmp_path / "paths.joblib")
+    joblib.dump(pipe, tmp_path / "model.joblib")
+    names = [str(tmp_path / name) for name in ("paths.joblib", "model.joblib", "proba.npy")]
+    run = subprocess.run(
+        [sys.executable, "-c", FRESH_PROCESS, *names],
+        env={**os.environ, "PYTHONPATH": str(Path(skpneumo.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    np.testing.assert_array_equal(np.load(tmp_path / "proba.npy"), proba)
 
 
 def test_early_stopping_knows_the_patients_of_the_files(xrays, paths, monkeypatch):
@@ -222,7 +218,7 @@ def test_oversampled_copies_stay_together_in_inner_validation(xrays, paths, monk
 
 
 @pytest.mark.slow
-def test_grid_search_over_patients_in_two_processes(xrays, paths, tmp_path):
+def test_grid_search_over_patients_in_two_processes(xrays, paths):
     search = GridSearchCV(
         make_pipe(),
         {"cnn__augmentation__rotation": [0, 15]},
@@ -240,7 +236,6 @@ def test_grid_search_over_patients_in_two_processes(xrays, paths, tmp_path):
     assert scores.mean() == pytest.approx(search.best_score_)
     expected = search.predict_proba(paths)
     np.testing.assert_array_equal(alone.fit(paths, xrays.target).predict_proba(paths), expected)
-    np.testing.assert_array_equal(predict_in_a_fresh_process(search, paths, tmp_path), expected)
 
 
 def test_cross_val_predict(xrays, paths):
@@ -488,7 +483,7 @@ def test_another_size_at_predict(pipe, paths, size):
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_the_readme_search_on_real_xrays(real_data, tmp_path):
+def test_the_readme_search_on_real_xrays(real_data):
     """The search of the README at 64 pixels, on a part of the files and for few epochs."""
     xrays = load_chest_xray(real_data / "chest_xray", split="train")
     some = slice(None, None, len(xrays.filenames) // 100)
@@ -520,8 +515,7 @@ def test_the_readme_search_on_real_xrays(real_data, tmp_path):
     )
     search.fit(paths, y)
     assert 0 < search.best_score_ <= 1
-    proba = search.predict_proba(paths)
-    np.testing.assert_array_equal(predict_in_a_fresh_process(search, paths, tmp_path), proba)
+    assert np.isfinite(search.predict_proba(paths)).all()
 
 
 # Patients and weights, row by row
