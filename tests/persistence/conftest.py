@@ -4,6 +4,7 @@ import hashlib
 import json
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -173,10 +174,30 @@ def models_on_rows(rows):
     return models
 
 
+class FittedWhenUsed(Mapping):
+    """Models by name, each fitted when it is first asked for: some tests need few of them."""
+
+    def __init__(self, models, X, y):
+        self._models, self._X, self._y = models, X, y
+        self._fitted = {}
+
+    def __getitem__(self, name):
+        if name not in self._fitted:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FewPatientsWarning)
+                self._fitted[name] = clone(self._models[name]).fit(self._X, self._y)
+        return self._fitted[name]
+
+    def __iter__(self):
+        return iter(self._models)
+
+    def __len__(self):
+        return len(self._models)
+
+
 @pytest.fixture(scope="session")
 def models_on_images(images):
     """Fitted networks, by name, that predict from images."""
-    X, y = images
     schedule = keras.optimizers.schedules.CosineDecay(0.01, 10)
     networks = {
         "network": small_network(dense_units=(8,), dropout=0.2, normalization="local"),
@@ -209,9 +230,7 @@ def models_on_images(images):
             ]
         ),
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FewPatientsWarning)
-        return {name: clone(network).fit(X, y) for name, network in networks.items()}
+    return FittedWhenUsed(networks, *images)
 
 
 @pytest.fixture(scope="session")
