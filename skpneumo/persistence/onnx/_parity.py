@@ -63,7 +63,7 @@ def compare_with_model(
             paths.append(str(Path(folder, f"{i}.png")))
             with named_in_errors(paths[-1]):
                 Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(
-                    paths[-1]
+                    paths[-1], compress_level=1
                 )
         expected = np.asarray(reference.predict_proba(paths), dtype=float)
         labels = np.asarray(reference.predict(paths)).tolist()

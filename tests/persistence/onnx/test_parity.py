@@ -62,7 +62,8 @@ def test_real_x_rays(resize, real_data, pipeline, tmp_path):
     loader = ImageLoader(size=128, resize=resize, cache=False)
     for i, image in enumerate(images):
         path = str(tmp_path / f"{i}.png")
-        Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(path)
+        picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
+        picture.save(path, compress_level=1)
         graph = GraphBuilder()
         found = to_image(run_graph(graph, load_image(graph, "image", loader).name, image=image))
         assert np.abs(found - np.asarray(loader.transform([path]))[0]).max() <= 1
