@@ -510,7 +510,7 @@ def test_the_readme_search_on_real_xrays(real_data):
         pipe,
         {"cnn__l2": [0, 1e-4], "cnn__augmentation__rotation": [0, 15]},
         scoring="recall",
-        cv=PatientKFold(3),
+        cv=PatientKFold(2),
         error_score="raise",
     )
     search.fit(paths, y)
