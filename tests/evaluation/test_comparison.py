@@ -22,6 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skpneumo._predictions import Predictions
 from skpneumo.evaluation import compare, compare_predictions
+from skpneumo.evaluation._differences import estimate_differences
 from skpneumo.evaluation._paired_tests import auc_with_influence, exact_swap_test
 
 COLUMNS = ["metric", "value_a", "value_b", "difference", "low", "high", "p_value", "test"]
@@ -147,9 +148,9 @@ def test_equal_models_differ_significantly_in_5_of_100_data_sets():
         y = (patient < 50).astype(int)
         own = rng.normal(size=100)[patient]
         a, b = (1 / (1 + np.exp(-(2 * y - 1 + own + rng.normal(size=200)))) for _ in "ab")
-        frame = compare_predictions(y, a, b, groups=patient).set_index("metric")
-        for metric in rejected:
-            rejected[metric] += frame.loc[metric, "p_value"] < 0.05
+        models = (Predictions.of(y, score, groups=patient) for score in (a, b))
+        for row in estimate_differences(*models, rejected, 0.95):
+            rejected[row.metric] += row.p_value < 0.05
     assert rejected["recall"] / 300 < 0.075
     assert 0.02 < rejected["roc_auc"] / 300 < 0.085
 
