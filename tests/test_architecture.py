@@ -399,38 +399,45 @@ def test_private_names_of_other_stages_are_imported_from_a_short_list():
     assert len(CROSS_STAGE_PRIVATE_IMPORTS) <= 12
 
 
-def modules_loaded_by(statement: str, candidates: list[str]) -> list[str]:
-    """Which of the candidates are there after a statement in a fresh process."""
-    program = (
-        f"import json, sys\n{statement}\n"
-        f"print(json.dumps([name for name in {candidates} if name in sys.modules]))"
+STAGE_PACKAGES = {stage for stage in BUILT if stage != "cli" and stage[0] != "_"}
+EARLY = [stage for stage in BUILT if STAGES.index(stage) < STAGES.index("_settings")]
+# One after the other in one process, because each begins with importing the same packages.
+STATEMENTS = {
+    "package": "import skpneumo",
+    "stages": "; ".join(f"skpneumo.{stage}" for stage in sorted(STAGE_PACKAGES)),
+    "early stages": "import " + ", ".join(f"skpneumo.{stage}" for stage in EARLY),
+    "recipe": "skpneumo.make_recipe('HOG-SVM', size=32); skpneumo.list_recipes()",
+}
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """The packages that are there after each statement in a fresh process."""
+    program = "import json, sys\nloaded = {}\n" + "".join(
+        f"{statement}\nloaded[{name!r}] = [n for n in sys.modules if '.' not in n]\n"
+        for name, statement in STATEMENTS.items()
     )
     run = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", f"{program}print(json.dumps(loaded))"],
         cwd=PACKAGE.parent,
         capture_output=True,
         text=True,
         check=True,
     )
-    return json.loads(run.stdout.splitlines()[-1])
+    return {name: set(found) for name, found in json.loads(run.stdout.splitlines()[-1]).items()}
 
 
-def test_importing_the_package_is_cheap():
-    heavy = ["keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "pandas", "PIL"]
-    assert modules_loaded_by("import skpneumo", heavy) == []
+def test_importing_the_package_is_cheap(loaded):
+    heavy = {"keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "pandas", "PIL"}
+    assert not loaded["package"] & heavy
 
 
-def test_stages_before_the_networks_do_not_import_keras():
-    early = [stage for stage in BUILT if STAGES.index(stage) < STAGES.index("_settings")]
-    statement = "import " + ", ".join(f"skpneumo.{stage}" for stage in early)
-    assert modules_loaded_by(statement, ["keras", "tensorflow", "matplotlib", "pydicom"]) == []
+def test_stages_before_the_networks_do_not_import_keras(loaded):
+    assert not loaded["early stages"] & {"keras", "tensorflow", "matplotlib", "pydicom"}
 
 
-def test_recipes_without_a_network_are_made_without_keras():
-    statement = (
-        "import skpneumo; skpneumo.make_recipe('HOG-SVM', size=32); skpneumo.list_recipes()"
-    )
-    assert modules_loaded_by(statement, ["keras", "tensorflow", "matplotlib"]) == []
+def test_recipes_without_a_network_are_made_without_keras(loaded):
+    assert not loaded["recipe"] & {"keras", "tensorflow", "matplotlib"}
 
 
 @pytest.mark.parametrize("name", sorted(STAGE_OF_NAME))
@@ -441,12 +448,10 @@ def test_public_names_resolve_and_are_declared_by_their_stage(name):
     assert name in dir(skpneumo)
 
 
-def test_stages_are_attributes_of_the_package():
+def test_stages_are_attributes_of_the_package(loaded):
     """As `sklearn.linear_model` after `import sklearn`."""
-    stages = {stage for stage in BUILT if stage != "cli" and stage[0] != "_"}
-    assert stages | set(STAGE_OF_NAME) == set(skpneumo.__all__)
-    statement = "import skpneumo; " + "; ".join(f"skpneumo.{stage}" for stage in stages)
-    assert modules_loaded_by(statement, ["keras", "tensorflow", "matplotlib"]) == []
+    assert STAGE_PACKAGES | set(STAGE_OF_NAME) == set(skpneumo.__all__)
+    assert not loaded["stages"] & {"keras", "tensorflow", "matplotlib"}
 
 
 @pytest.mark.parametrize(

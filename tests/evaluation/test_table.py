@@ -129,9 +129,10 @@ def test_a_stress_test_prints_a_part_for_each_metric():
     assert str(pickle.loads(pickle.dumps(frame))) == text
 
 
-def test_the_output_in_a_pipe_is_the_same():
+def test_the_output_in_a_pipe_is_the_same_and_the_import_is_light():
     script = (
-        "from skpneumo.evaluation import evaluate_predictions\n"
+        "import sys\nfrom skpneumo.evaluation import ThresholdDisplay, evaluate_predictions\n"
+        "assert not {'matplotlib', 'keras', 'tensorflow'} & set(sys.modules)\n"
         "print(evaluate_predictions([0, 0, 1, 1] * 5, y_pred=[0, 1, 1, 1] * 5))"
     )
     run = subprocess.run(
