@@ -250,8 +250,14 @@ _ILL = _phrases(
     "chorzy", "hasta", "pozitif", "больной", "больные", "положительный",
 )  # fmt: skip
 # Complete names of classes.
-_HEALTHY_ALONE = _phrases("no", "false", "none", "nothing", "nein", "non", "nil", "нет", "hayır")
-_ILL_ALONE = _phrases("yes", "true", "ja", "oui", "si", "sí", "да", "evet", "+")
+_HEALTHY_ALONE = _phrases(
+    "no", "false", "none", "nothing", "nein", "non", "nil", "não", "нет", "hayır",
+    "falsch", "faux", "falso",
+)  # fmt: skip
+_ILL_ALONE = _phrases(
+    "yes", "true", "ja", "oui", "si", "sí", "sim", "да", "evet", "+",
+    "wahr", "vrai", "verdadero", "verdadeiro", "vero",
+)  # fmt: skip
 
 # The denied word comes after the first, and before the second.
 _NOT_BEFORE = frozenset(

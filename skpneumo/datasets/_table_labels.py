@@ -47,7 +47,12 @@ _GENERIC_NAMES = frozenset(
 _UNCERTAIN_NUMBER = "-1"
 _UNCERTAIN = frozenset(
     {"uncertain", "unsure", "not sure", "unclear", "equivocal", "indeterminate", "undecided",
-     "maybe", "possible", "possibly"}
+     "maybe", "possible", "possibly", "+/-", "±",
+     "unklar", "unsicher", "fraglich", "nicht sicher", "nicht beurteilbar", "möglich",
+     "incertain", "incertaine", "douteux", "douteuse", "équivoque", "indéterminé", "indéterminée",
+     "peut être", "incierto", "incierta", "dudoso", "dudosa", "indeterminado", "indeterminada",
+     "posible", "incerto", "incerta", "duvidoso", "duvidosa", "possível", "talvez",
+     "dubbio", "dubbia", "indeterminato", "possibile", "onzeker", "onduidelijk"}
 )  # fmt: skip
 # The same beside a healthy class; but a class of its own among causes, such as bacteria and virus.
 _UNKNOWN = frozenset({"unknown", "undetermined"})

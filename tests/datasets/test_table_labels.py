@@ -190,6 +190,11 @@ def test_minus_1_is_uncertain_beside_a_yes_and_a_no_and_a_word_beside_two_labels
         (["bacteria", "virus", "unknown"], [0, 0, 0]),
         (["bacteria", "virus", "unknown", "normal"], [0, 0, 1, 0]),
         (["yes", "no", "Unknown"], [0, 0, 1]),
+        (["ja", "Nein", "Unklar"], [0, 0, 1]),
+        (["oui", "non", "peut-être"], [0, 0, 1]),
+        (["sí", "no", "dudoso"], [0, 0, 1]),
+        (["sim", "não", "possível"], [0, 0, 1]),
+        (["+", "-", "+/-"], [0, 0, 1]),
     ):
         assert uncertain_rows(np.array(cells, dtype=object)).tolist() == expected
 
