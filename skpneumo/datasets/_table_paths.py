@@ -223,8 +223,8 @@ def _spellings(entry: str) -> Iterator[str]:
     if os.sep == "/" and "\\" in entry:
         yield entry.replace("\\", "/")
     if not entry.isascii():
-        # A name in arbitrary bytes, which was read as text.
-        for encoding in ("cp1252", "latin-1"):
+        # A name in arbitrary bytes, which was read as text, or a locale without its letters.
+        for encoding in ("utf-8", "cp1252", "latin-1"):
             with suppress(UnicodeEncodeError):
                 yield os.fsdecode(entry.encode(encoding))
     if entry.startswith("'"):
@@ -248,7 +248,7 @@ class _Folder:
         try:
             with os.scandir(folder or os.curdir) as entries:
                 names = [entry.name for entry in entries if not entry.is_dir()]
-        except OSError:
+        except (OSError, UnicodeEncodeError):
             names = []  # each of its files is then reported as missing
         by_stem = defaultdict(list)
         for name in sorted(names):

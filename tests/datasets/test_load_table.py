@@ -1,14 +1,18 @@
 """Reading collections from tables. No image is opened, so the files are empty."""
 
+import ast
 import os
 import re
+import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import skpneumo
 from skpneumo._messages import command_line_messages
 from skpneumo.datasets import (
     CollectionWarning,
@@ -279,6 +283,27 @@ def test_file_names_that_are_not_valid_text(root):
     for xrays in (in_memory, load_image_table(root / "t.csv")):
         assert xrays.filenames[0] == str(root / name)
         assert xrays.X["path"][0] == str(root / name)
+
+
+def test_names_are_found_in_a_locale_without_their_letters(root):
+    (root / "Röntgen").mkdir()
+    (root / "Röntgen" / "Müller.png").touch()
+    rows = "Röntgen/Müller.png;normal\nRöntgen/Müller 2.png;pneumonia\na/1.png;pneumonia\n"
+    (root / "t.csv").write_text(f"path;label\n{rows}", encoding="utf-8")
+    read = "load_image_table('t.csv', incomplete='drop').filenames"
+    script = f"from skpneumo.datasets import load_image_table; print(ascii([*{read}]))"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env=os.environ | {"PYTHONPATH": str(Path(skpneumo.__file__).parents[1])} | locale,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stderr == ""
+    assert ast.literal_eval(run.stdout)[1] == "a/1.png"
+    assert [*map(len, ast.literal_eval(run.stdout))] in ([20, 7], [18, 7])  # as bytes, or text
 
 
 # Names made up in the schemes of five collections: the table, how to read it, the patients.
