@@ -133,8 +133,9 @@ def read_dicom_headers(
     Warns
     -----
     CollectionWarning
-        If PatientIDs that are written differently are treated as one patient, or many studies
-        have a single PatientID. Only numbers are said.
+        If PatientIDs that are written differently are treated as one patient, if PatientIDs with
+        and without an issuer are treated as two, or if many studies have a single PatientID. Only
+        numbers are said.
 
     See Also
     --------
@@ -160,6 +161,8 @@ def read_dicom_headers(
         ]
     if several := sum(len(spellings) > 1 for spellings in written.values()):
         warnings.warn(_several_ways(several), CollectionWarning, stacklevel=2)
+    if half := _with_and_without_issuer(written):
+        warnings.warn(_two_patients_each(half), CollectionWarning, stacklevel=2)
     if len(written) == 1 and (remark := _one_patient(records)):
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     # Object columns, because the string type of pandas refuses paths that are not UTF-8.
@@ -179,6 +182,23 @@ def _several_ways(n_patients: int) -> str:
         "that differ only in case, space or leading zeros are treated as one patient. Compare "
         'them with tags=["PatientID", "IssuerOfPatientID"]; if they are several patients, give '
         "them ids that differ otherwise."
+    )
+
+
+def _with_and_without_issuer(written: _Spellings) -> int:
+    """Count the PatientIDs that have an issuer in some files and none in others."""
+    spelled = [each for spellings in written.values() for each in spellings]
+    issued = {folded(patient) for patient, issuer in spelled if issuer}
+    return len(issued & {folded(patient) for patient, issuer in spelled if not issuer})
+
+
+def _two_patients_each(n_ids: int) -> str:
+    many = n_ids != 1
+    return (
+        f"{n_ids} PatientID{'s have' if many else ' has'} an issuer in some files and none in "
+        f"others, and {'are' if many else 'is'} treated as two patients{' each' if many else ''}, "
+        "who can get on both sides of a split. If all files are from one place, read the patients "
+        'with tags=["PatientID"] instead.'
     )
 
 

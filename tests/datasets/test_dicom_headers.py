@@ -82,7 +82,7 @@ def test_patients_are_the_same_where_their_numbers_and_issuers_are(tmp_path):
     same = [write(tmp_path / "a"), write(tmp_path / "b", PatientID="004711 ")]
     others = [
         write(tmp_path / "c", PatientID="47112"),
-        write(tmp_path / "d", IssuerOfPatientID="St. Mary"),
+        write(tmp_path / "d", PatientID="12", IssuerOfPatientID="St. Mary"),
         write(tmp_path / "e", PatientID="1", IssuerOfPatientID="14711"),
         write(tmp_path / "f", PatientID="11", IssuerOfPatientID="4711"),
     ]
@@ -94,6 +94,16 @@ def test_patients_are_the_same_where_their_numbers_and_issuers_are(tmp_path):
     assert patients[0] == patients[1]
     assert patients[:6].nunique() == 5
     assert patients[6:].isna().all()
+
+
+def test_ids_with_and_without_an_issuer_are_counted(tmp_path):
+    of_one = [write(tmp_path / "a"), write(tmp_path / "b", IssuerOfPatientID="St. Mary")]
+    with pytest.warns(CollectionWarning, match="^1 PatientID has an issuer in some files") as one:
+        patients = read_dicom_headers(of_one)["patient"]
+    assert patients.nunique() == 2
+    assert "4711" not in str(one[0].message)
+    of_another = write(tmp_path / "c", IssuerOfPatientID="St. John")
+    read_dicom_headers([of_one[1], of_another])  # two issuers, without a warning
 
 
 def test_hashes_depend_on_the_salt(tmp_path):
