@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
 
-from skpneumo._files import is_device
+from skpneumo._files import is_device, named_in_errors
 from skpneumo._formatting import printable
 from skpneumo.cli._journal import (
     Format,
@@ -122,7 +122,7 @@ def predict(
     if out is None:
         _print_rows((rows for _, rows in predicted()), form, columns, sys.stdout)
     elif is_device(out):  # beside which there can be no FILE.part
-        with out.open("w", encoding="utf-8", newline="") as device:
+        with named_in_errors(out), out.open("w", encoding="utf-8", newline="") as device:
             _print_rows((rows for _, rows in predicted()), form, columns, device)
     else:
         run = {"model": _digest(model), "threshold": threshold, "columns": columns}

@@ -407,6 +407,12 @@ def test_the_suffix_of_the_file_determines_its_format(model_file, xrays, tmp_pat
     ]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_device_is_named(model_file, xrays, capsys):
+    assert main(["predict", str(model_file), xrays.filenames[0], "--out", "/dev/full"]) == 1
+    assert "No space left on device: '/dev/full'. Make room" in capsys.readouterr().err
+
+
 def test_parquet_without_pyarrow_or_a_file_is_refused_at_once(
     model_file, xrays, tmp_path, monkeypatch, capsys
 ):
