@@ -281,7 +281,7 @@ def test_a_recall_floor_is_kept_out_of_fold(command, tmp_path, capsys, monkeypat
     make_chest_xray(
         root, n_patients=160, difficulty=0.0, val_fraction=0, test_fraction=0, random_state=0
     )
-    monkeypatch.setattr(_default_pipeline, "recipe_pipeline", lambda *_: brightness())
+    monkeypatch.setattr(_default_pipeline, "recipe_pipeline", lambda *_, **__: brightness())
     monkeypatch.setattr("skpneumo.cli._finished.epochs_of", lambda _: " for 1 epoch")
     monkeypatch.setattr(_search, "GRID", {"cnn__C": [1.0]})
     out = tmp_path / "model.joblib"
