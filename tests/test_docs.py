@@ -6,7 +6,6 @@ import inspect
 import re
 from pathlib import Path
 
-import _roles
 import _run
 import griffe
 import pandas as pd
@@ -23,8 +22,13 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def pages():
-    """The module that writes pages when the docs are built; the docs are no package."""
-    spec = importlib.util.spec_from_file_location("_pages", ROOT / "docs" / "_pages.py")
+    """The module that writes pages when the docs are built."""
+    return module_of_docs("_pages")
+
+
+def module_of_docs(name):
+    """Import a module of the docs, which are no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -157,12 +161,13 @@ def test_parameters_have_the_choices_and_the_default_that_their_docstring_says()
     X : array-like, default=None
         Images.
     """
-    text = _roles.markdown(inspect.cleandoc(docstring), {})
+    roles = module_of_docs("_roles")
+    text = roles.markdown(inspect.cleandoc(docstring), {})
     (section,) = (
         each for each in griffe.Docstring(text).parse("numpy") if each.kind.value == "parameters"
     )
     shown = [
-        (each.name.replace(_roles.SPACE, " "), str(each.annotation).lstrip(_roles.NO_PYTHON),
+        (each.name.replace(roles.SPACE, " "), str(each.annotation).lstrip(roles.NO_PYTHON),
          each.default)
         for each in section.value
     ]  # fmt: skip
