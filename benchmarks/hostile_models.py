@@ -16,7 +16,6 @@ import hashlib
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -44,6 +43,7 @@ from skpneumo import (
     load_model,
     save_model,
 )
+from skpneumo._machine import peak_memory
 
 INPUTS = "inputs.npz"
 MANIFEST, MODEL, ARRAYS = "manifest.json", "model.json", "arrays.safetensors"
@@ -395,7 +395,7 @@ def outcome_of(path: Path, X: Any, watch: Watch) -> tuple[str, str]:
 
 def memory_taken() -> float:
     """Measure the peak memory of this process, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return peak_memory() / 1e9
 
 
 def predicted(model: Any, X: Any) -> Any:

@@ -12,7 +12,6 @@ and limited by the number of files.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -208,6 +207,7 @@ def main() -> int:
 
 
 def change_files(options: argparse.Namespace) -> int:
+    from skpneumo._machine import peak_memory
     from skpneumo.persistence.onnx._session import OnnxSession
 
     rng = np.random.default_rng(options.seed)
@@ -243,7 +243,7 @@ def change_files(options: argparse.Namespace) -> int:
         if events:
             failures.append(f"{number} {change.__name__}: {events[:3]}")
         outcomes[change.__name__, outcome] += 1
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    megabytes = peak_memory() / 2**20
     print(json.dumps({" ".join(key): n for key, n in sorted(outcomes.items())}, indent=1))
     print(f"{options.files} files, peak memory {megabytes:.0f} MB, {len(failures)} failures")
     print("\n".join(failures[:20]))

@@ -44,12 +44,12 @@ from skpneumo.persistence.onnx._resizing import load_image
 MODES = ("stretch", "pad", "crop")
 
 FIRST_ANSWER = """
-import resource, sys, time
+import sys
 sys.path[:0] = {path!r}
+from skpneumo._machine import peak_memory
 {load}
 model.predict_proba([{image!r}])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(peak, sorted({{"keras", "tensorflow"}} & set(sys.modules)))
+print(peak_memory() / 2**20, sorted({{"keras", "tensorflow"}} & set(sys.modules)))
 """
 LOAD = {
     "onnx": "from skpneumo.persistence import OnnxClassifier\nmodel = OnnxClassifier({file!r})",
