@@ -1,8 +1,9 @@
 """Find the arguments of ``fit`` for patients and for weights, in pipelines and searches too."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sklearn.base import MetaEstimatorMixin
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
@@ -60,14 +61,35 @@ def _names_of_groups(estimator: Any) -> list[str]:
         splits = hasattr(estimator.cv, "split")  # a number or a list of splits does not
         own = ["groups"] if splits and takes_groups(estimator.cv) else []
         # Its argument called groups is for the splitter alone.
-        inner = _names_of_groups(estimator.estimator)
-        return own + [name for name in inner if name != "groups"]
+        return own + [name for name in _names_for_candidates(estimator) if name != "groups"]
     if not isinstance(estimator, Pipeline):  # other estimators can have steps of another kind
         return []
     last, step = estimator.steps[-1]
-    if step is None or not _resamples_arguments(estimator):
+    if not hasattr(step, "fit") or not _resamples_arguments(estimator):
         return []
     return [f"{last}__{name}" for name in _names_of_groups(step)]
+
+
+def _names_for_candidates(search: BaseSearchCV) -> list[str]:
+    """Find the names that the estimator of a search takes, whichever steps are exchanged."""
+    names = _names_of_groups(search.estimator)
+    now = search.estimator.get_params() if names else {}
+    grids = getattr(search, "param_grid", None) or getattr(search, "param_distributions", {})
+    for grid in [grids] if isinstance(grids, Mapping) else grids:
+        for name, values in grid.items():
+            listed = list(values) if isinstance(values, Iterable) else []  # not a distribution
+            if any(map(_is_step, (now.get(name), *listed))) and any(
+                _names_of_groups(clone(search.estimator).set_params(**{name: value})) != names
+                for value in listed
+            ):
+                return []
+    return names
+
+
+def _is_step(value: Any) -> bool:
+    if isinstance(value, str):
+        return value == "passthrough"
+    return hasattr(value, "fit") or hasattr(value, "fit_resample")
 
 
 def _resamples_arguments(pipeline: Pipeline) -> bool:

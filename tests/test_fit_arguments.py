@@ -86,6 +86,29 @@ def test_splitter_and_estimator_of_a_search_get_the_patients():
     assert groups_for(make_pipeline(search), GROUPS) == dict.fromkeys(within, GROUPS)
 
 
+OVER, NEW_ROWS = ImageResampler("over"), ImageResampler(SMOTE())
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "grid", "passed"),
+    [
+        (make_pipeline(OVER, HoldsOut()), {"holdsout": [HoldsOut(), LogisticRegression()]}, False),
+        (make_pipeline(OVER, HoldsOut()), [{}, {"holdsout": [GaussianNB()]}], False),
+        (make_pipeline(OVER, HoldsOut()), {"holdsout": [HoldsOut()]}, True),
+        (make_pipeline(OVER, HoldsOut()), {"imageresampler__sampler": ["under", SMOTE()]}, False),
+        (make_pipeline(OVER, HoldsOut()), {"imageresampler__sampler": ["under", "over"]}, True),
+        (make_pipeline(OVER, HoldsOut()), {"imageresampler": ["passthrough", NEW_ROWS]}, False),
+        (make_pipeline(OVER, HoldsOut()), {"imageresampler": ["passthrough", None]}, True),
+        (make_imblearn_pipeline("passthrough", HoldsOut()), {"passthrough": [OVER]}, False),
+    ],
+)
+def test_patients_are_passed_only_if_all_candidates_of_a_search_can_use_them(
+    pipeline, grid, passed
+):
+    search = GridSearchCV(pipeline, grid)
+    assert groups_for(search, GROUPS) == ({"holdsout__groups": GROUPS} if passed else {})
+
+
 @pytest.mark.parametrize("resampler", [None, ImageResampler("over"), ImageResampler("under")])
 @pytest.mark.parametrize("searched", [False, True])
 def test_the_floor_hands_the_patients_on_row_by_row(resampler, searched):
