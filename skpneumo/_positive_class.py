@@ -21,6 +21,7 @@ __all__ = [
     "is_healthy_name",
     "positive_classes",
     "says_its_class",
+    "unaccented",
 ]
 
 
@@ -192,7 +193,9 @@ def _abbreviated(names: list[str], said: list[str]) -> tuple[str, str] | None:
     unclear = [name for name, each in zip(names, said, strict=True) if each == "unknown"]
     healthy = [name for name, each in zip(names, said, strict=True) if each in _NOT_ILL]
     pairs = [(short, name) for short in unclear for name in healthy if len(_words(name)) == 1]
-    return next((each for each in pairs if _folded(each[1]).startswith(_folded(each[0]))), None)
+    return next(
+        (each for each in pairs if unaccented(each[1]).startswith(unaccented(each[0]))), None
+    )
 
 
 _NOT_ILL = ("healthy", "negated")
@@ -210,7 +213,7 @@ def _undecided(classes: list[Any], reason: str) -> UndecidedPositiveError:
     )
 
 
-def _folded(text: str) -> str:
+def unaccented(text: str) -> str:
     """Convert to lower case without accents of Latin letters; other scripts keep theirs."""
     apart = unicodedata.normalize("NFKD", text).casefold().replace("ı", "i")
     return unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", apart))
@@ -220,7 +223,7 @@ def _words(name: str) -> tuple[str, ...]:
     """Split a name into words, also in CamelCase; numbers are separate words."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     apart = re.sub(r"\bw/o\b", "without", apart, flags=re.IGNORECASE)
-    return tuple(re.findall(r"[^\W\d_]+|\d+|[+]", _folded(apart)))
+    return tuple(re.findall(r"[^\W\d_]+|\d+|[+]", unaccented(apart)))
 
 
 def _phrases(*phrases: str) -> frozenset[tuple[str, ...]]:
@@ -254,10 +257,8 @@ _HEALTHY_ALONE = _phrases(
     "no", "false", "none", "nothing", "nein", "non", "nil", "não", "нет", "hayır",
     "falsch", "faux", "falso",
 )  # fmt: skip
-_ILL_ALONE = _phrases(
-    "yes", "true", "ja", "oui", "si", "sí", "sim", "да", "evet", "+",
-    "wahr", "vrai", "verdadero", "verdadeiro", "vero",
-)  # fmt: skip
+# Not the words for "yes" and "true" that mean something else, too: the pair is known by its other.
+_ILL_ALONE = _phrases("yes", "true", "ja", "oui", "si", "sí", "да", "evet", "+")
 
 # The denied word comes after the first, and before the second.
 _NOT_BEFORE = frozenset(

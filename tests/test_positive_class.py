@@ -91,6 +91,7 @@ def test_two_names_are_enough_in_any_order_and_case(ill, healthy):
         ("COVID", "Non-COVID", "Normal"),
         ("COVID", "TB", "cancer"),
         ("images", "masks"),
+        ("real", "sim"),
         ("November", "noon"),
         ("N", "NORMAL"),
         ("Norm", "Normal", "Pneumonia"),

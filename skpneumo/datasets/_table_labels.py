@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from skpneumo._formatting import counted, quoted
 from skpneumo._messages import by_interface
-from skpneumo._positive_class import UndecidedPositiveError, is_healthy_name, positive_classes
+from skpneumo._positive_class import (
+    UndecidedPositiveError,
+    is_healthy_name,
+    positive_classes,
+    unaccented,
+)
 from skpneumo._spellings import (
     NO,
     YES,
@@ -45,17 +50,21 @@ _GENERIC_NAMES = frozenset(
 )
 # Labels of readers who could not tell. CheXpert and MIMIC-CXR write -1.
 _UNCERTAIN_NUMBER = "-1"
+# Without accents, as are the labels that are compared with them.
 _UNCERTAIN = frozenset(
     {"uncertain", "unsure", "not sure", "unclear", "equivocal", "indeterminate", "undecided",
-     "maybe", "possible", "possibly", "+/-", "±",
-     "unklar", "unsicher", "fraglich", "nicht sicher", "nicht beurteilbar", "möglich",
-     "incertain", "incertaine", "douteux", "douteuse", "équivoque", "indéterminé", "indéterminée",
-     "peut être", "incierto", "incierta", "dudoso", "dudosa", "indeterminado", "indeterminada",
-     "posible", "incerto", "incerta", "duvidoso", "duvidosa", "possível", "talvez",
-     "dubbio", "dubbia", "indeterminato", "possibile", "onzeker", "onduidelijk"}
+     "maybe", "possible", "possibly", "+/-", "+/\u2212", "+/\u2013", "±",
+     "unklar", "unsicher", "fraglich", "nicht sicher", "nicht beurteilbar", "moglich",
+     "vielleicht", "incertain", "incertaine", "douteux", "douteuse", "equivoque", "peut etre",
+     "incierto", "incierta", "dudoso", "dudosa", "posible", "quiza", "quizas", "tal vez",
+     "incerto", "incerta", "duvidoso", "duvidosa", "possivel", "talvez",
+     "dubbio", "dubbia", "possibile", "forse", "onzeker", "onduidelijk", "misschien"}
 )  # fmt: skip
 # The same beside a healthy class; but a class of its own among causes, such as bacteria and virus.
-_UNKNOWN = frozenset({"unknown", "undetermined"})
+_UNKNOWN = frozenset(
+    {"unknown", "undetermined", "indetermine", "indeterminee", "indeterminado", "indeterminada",
+     "indeterminato", "indeterminata"}
+)  # fmt: skip
 _NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)")
 _MOST_CLASSES = 20  # without images that share them
 # What else tables write between several findings in a cell.
@@ -149,7 +158,7 @@ def uncertain_rows(cells: NDArray[np.object_]) -> NDArray[np.bool_]:
     >>> uncertain_rows(np.array(["bacteria", "virus", "unknown"], dtype=object)).any()
     np.False_
     """
-    meaning = {cell: folded(cell) for cell in set(cells)}
+    meaning = {cell: unaccented(folded(cell)) for cell in set(cells)}
     certain = {*meaning.values()} - _UNCERTAIN - _UNKNOWN - {_UNCERTAIN_NUMBER, ""}
     uncertain = _UNCERTAIN if len(certain) > 1 else frozenset[str]()
     if len(certain) > 1 and _has_a_healthy_class(certain):

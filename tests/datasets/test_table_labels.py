@@ -193,7 +193,12 @@ def test_minus_1_is_uncertain_beside_a_yes_and_a_no_and_a_word_beside_two_labels
         (["ja", "Nein", "Unklar"], [0, 0, 1]),
         (["oui", "non", "peut-être"], [0, 0, 1]),
         (["sí", "no", "dudoso"], [0, 0, 1]),
+        (["sim", "nao", "possivel"], [0, 0, 1]),
         (["sim", "não", "possível"], [0, 0, 1]),
+        (["ja", "nein", "vielleicht"], [0, 0, 1]),
+        (["sí", "no", "indeterminado"], [0, 0, 1]),
+        (["bacteria", "virus", "indeterminado"], [0, 0, 0]),
+        (["+", "-", "+/\u2212"], [0, 0, 1]),
         (["+", "-", "+/-"], [0, 0, 1]),
     ):
         assert uncertain_rows(np.array(cells, dtype=object)).tolist() == expected
