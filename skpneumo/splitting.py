@@ -322,17 +322,18 @@ def _patients_of(X: Any, groups: ArrayLike | None) -> NDArray[Any]:
 
 
 def _refuse_unselectable_rows(array: Any) -> None:
-    """Raise for containers whose rows scikit-learn cannot select, here nor in its searches."""
-    if not hasattr(array, "shape") or issparse(array):
+    """Raise for containers whose rows scikit-learn can select neither here nor in searches."""
+    # It converts those without __getitem__, and says itself what is wrong with a scalar.
+    if not getattr(array, "shape", ()) or not hasattr(array, "__getitem__") or issparse(array):
         return
     try:
         _safe_indexing(array, np.arange(0))
     except Exception as error:
-        methods = ("compute", "to_native", "to_numpy")
+        methods = ("compute", "to_native", "to_numpy", "numpy")
         remedy = next((f"its {each}()" for each in methods if hasattr(array, each)), "an array")
         library = type(array).__module__.partition(".")[0]
         raise TypeError(
-            f"scikit-learn cannot select rows of a {type(array).__name__} of {library}. Pass "
+            f"scikit-learn cannot select rows of a {library} {type(array).__name__}. Pass "
             f"{remedy}."
         ) from error
 

@@ -157,6 +157,7 @@ def test_arrays_and_rows_pass(fine):
     ("labels", "message"),
     [
         (np.eye(2)[Y], r"one-hot labels of shape \(6, 2\).*y\.argmax"),
+        (np.eye(2)[Y].tolist(), r"one-hot labels.*np\.asarray\(y\)\.argmax"),
         (pd.DataFrame({"PNEUMONIA": Y, "NORMAL": 1 - Y}), r"one-hot labels.*y\.idxmax"),
         ([0, 1, np.nan, 0], "NaN or None in 1 of 4 labels, the first, nan, in row 2"),
         (["a", "b", "nan"], "the first, 'nan', in row 2"),

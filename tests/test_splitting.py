@@ -195,8 +195,8 @@ def test_without_file_names_the_remedy_is_named(split, X):
 
 
 UNSELECTABLE = {
-    "index": (pd.Index, "Index of pandas", "to_numpy"),
-    "strings": (pd.array, "StringArray of pandas", "to_numpy"),
+    "index": (pd.Index, "pandas Index", "to_numpy"),
+    "strings": (pd.array, "StringArray", "to_numpy"),
     "narwhals": (
         lambda values: nw.new_series("", values, backend="pandas"),
         "Series",
@@ -212,10 +212,16 @@ def test_containers_that_scikit_learn_cannot_select_rows_of_are_named(place, kin
     make, name, method = UNSELECTABLE[kind]
     given = {"X": [f"IM-{i:04d}-0001.jpeg" for i in range(8)], "y": ["a", "b"] * 4}
     unselectable = make(given[place])
-    with pytest.raises(TypeError, match=rf"rows of a \w*{name}.*Pass its {method}\(\)"):
+    with pytest.raises(TypeError, match=rf"rows of a .*{name}\. Pass its {method}\(\)"):
         patient_train_test_split(*{**given, place: unselectable}.values())
     converted = getattr(unselectable, method)()
     assert len(patient_train_test_split(*{**given, place: converted}.values())) == 4
+
+
+def test_what_is_wrong_with_a_scalar_is_said_by_scikit_learn():
+    paths = [f"IM-{i:04d}-0001.jpeg" for i in range(8)]
+    with pytest.raises((TypeError, ValueError), match="at least 1 dimension"):
+        patient_train_test_split(paths, np.array(5))
 
 
 def test_sparse_rows_are_split_with_given_groups():

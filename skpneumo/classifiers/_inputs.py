@@ -48,10 +48,11 @@ def check_labels(y: Any, name: str = "y") -> None:
         one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
         if one_hot:
             # The columns of a frame can be in any order, so their numbers could swap the classes.
-            how = "idxmax" if hasattr(y, "idxmax") else "argmax"
+            own = (f"{name}.{each}" for each in ("idxmax", "argmax") if hasattr(y, each))
+            how = next(own, f"np.asarray({name}).argmax")
             raise ValueError(
                 f"{name} should be a 1d array of labels, got one-hot labels of shape "
-                f"{labels.shape}. Pass {name}.{how}(axis=1)."
+                f"{labels.shape}. Pass {how}(axis=1)."
             )
 
 

@@ -134,8 +134,8 @@ def read_dicom_headers(
     -----
     CollectionWarning
         If PatientIDs that are written differently are treated as one patient, if PatientIDs with
-        and without an issuer are treated as two, or if many studies have a single PatientID. Only
-        numbers are said.
+        and without an issuer are treated as different patients, or if many studies have a single
+        PatientID. Only numbers are said.
 
     See Also
     --------
@@ -162,7 +162,7 @@ def read_dicom_headers(
     if several := sum(len(spellings) > 1 for spellings in written.values()):
         warnings.warn(_several_ways(several), CollectionWarning, stacklevel=2)
     if half := _with_and_without_issuer(written):
-        warnings.warn(_two_patients_each(half), CollectionWarning, stacklevel=2)
+        warnings.warn(_different_patients(half), CollectionWarning, stacklevel=2)
     if len(written) == 1 and (remark := _one_patient(records)):
         warnings.warn(remark, CollectionWarning, stacklevel=2)
     # Object columns, because the string type of pandas refuses paths that are not UTF-8.
@@ -192,13 +192,13 @@ def _with_and_without_issuer(written: _Spellings) -> int:
     return len(issued & {folded(patient) for patient, issuer in spelled if not issuer})
 
 
-def _two_patients_each(n_ids: int) -> str:
+def _different_patients(n_ids: int) -> str:
     many = n_ids != 1
     return (
         f"{n_ids} PatientID{'s have' if many else ' has'} an issuer in some files and none in "
-        f"others, and {'are' if many else 'is'} treated as two patients{' each' if many else ''}, "
-        "who can get on both sides of a split. If all files are from one place, read the patients "
-        'with tags=["PatientID"] instead.'
+        f"others, and {'are' if many else 'is'} treated as different patients, who can get on "
+        "both sides of a split. If all files are from one place, read the patients with "
+        'tags=["PatientID"] instead, which are not hashed.'
     )
 
 
