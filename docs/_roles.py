@@ -90,8 +90,10 @@ def entry(found: re.Match[str]) -> str:
 def markdown(text: str, pages: dict[str, str]) -> str:
     """What a docstring says, in Markdown."""
     text = TABLE.sub(table, text)
+    text = SEE_ALSO.sub(
+        lambda section: see_also(section, pages), text
+    )  # its lines are entries
     text = ENTRY.sub(entry, text)
-    text = SEE_ALSO.sub(lambda section: see_also(section, pages), text)
     text = ROLE.sub(lambda role: link(role[1], pages), text)
     text = DOI.sub(r"[doi:\1](https://doi.org/\1)", text)
     text = LITERAL_BLOCK.sub(r":\1", text)
