@@ -12,6 +12,7 @@ from typing import Any
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+import pytest  # noqa: E402
 from sybil import Sybil  # noqa: E402
 
 
@@ -48,6 +49,7 @@ pages = Sybil(
 pytest_collect_file = pages.pytest()
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
     """Have a folder's tests in one process: its files share what they fit and compile."""
     if config.getvalue("dist") != "loadfile":

@@ -15,7 +15,7 @@ KILLS = Path(__file__).parents[1] / "benchmarks" / "kills.py"
     ("options", "n_writers"),
     [
         pytest.param(["--kills", "2", "--light"], 3, id="light"),
-        pytest.param(["--kills", "1", "--heavy"], 4, id="heavy", marks=pytest.mark.slow),
+        pytest.param(["--kills", "2", "--heavy"], 4, id="heavy", marks=pytest.mark.slow),
     ],
 )
 def test_nothing_is_half_written_and_nothing_unfinished_stays(options, n_writers):
