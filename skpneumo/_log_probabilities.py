@@ -27,5 +27,6 @@ class LogProbaMixin:
             Natural logarithms of the result of :meth:`predict_proba`, with its errors and
             warnings. It is -inf for a probability of zero.
         """
+        probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return np.log(probabilities)

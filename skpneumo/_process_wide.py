@@ -56,6 +56,7 @@ def process_wide(
 
     def renew() -> None:
         nonlocal threads
+        threads._lock = Lock()  # the forking thread may be inside, and will leave this one
         threads = _Threads(contextmanager(change))
 
     # If a thread holds the lock while another forks, it would never be released in the child.

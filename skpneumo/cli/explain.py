@@ -80,7 +80,6 @@ def explain(
     """
     from skpneumo._progress import progress
     from skpneumo.cli._distinct_files import refuse_the_same_file
-    from skpneumo.cli._labels import class_names
     from skpneumo.cli._model_files import find_model, load_model, refuse_exported
     from skpneumo.cli._worth import files_seen_in_training, say_what_was_seen
     from skpneumo.explanation._regions import REGIONS
@@ -88,6 +87,8 @@ def explain(
     require_source(files, read_by, "FILES")
     _check_folder(out)
     model = find_model(model)
+    from skpneumo.cli._labels import class_names  # not before, because it imports more
+
     refuse_the_same_file({"the model": model, "--table": read_by.table, "the table": out / TABLE})
     if not force:
         _refuse_to_overwrite([out / TABLE])

@@ -130,14 +130,10 @@ class CompiledNetwork:
             return self._sharding.predict(self.network, filled)[: len(images)]
         return self.network.predict_on_batch(filled)[: len(images)]
 
-    def outputs(self, X: Any) -> NDArray[Any]:
-        """Return the outputs for any number of images."""
-        batches, n_rows = batches_of(X, prediction_batches(X)), rows_per_batch(X)
-        return np.concatenate([self.predict(each, n_rows) for each in batches])
-
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict probabilities (n_samples, n_classes) for any number of images."""
-        return to_probabilities(self.outputs(X))
+        batches, n_rows = batches_of(X, prediction_batches(X)), rows_per_batch(X)
+        return to_probabilities(np.concatenate([self.predict(each, n_rows) for each in batches]))
 
 
 class CompiledPrediction(CompiledNetwork):
