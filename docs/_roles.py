@@ -81,10 +81,9 @@ def table(found: re.Match[str]) -> str:
 
 def entry(found: re.Match[str]) -> str:
     """The line of a parameter, so that names, choices and default are shown as they are."""
-    verbatim = (
-        NO_PYTHON if re.search('["-]', found[2].partition(", default")[0]) else ""
-    )
-    return f"{found[1].replace(', ', ',' + SPACE)} : {verbatim}{found[2]}"
+    kind = found[2].replace("``", "")  # all of it is shown as code
+    verbatim = NO_PYTHON if re.search('["-]', kind.partition(", default")[0]) else ""
+    return f"{found[1].replace(', ', ',' + SPACE)} : {verbatim}{kind}"
 
 
 def markdown(text: str, pages: dict[str, str]) -> str:

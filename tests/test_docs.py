@@ -160,6 +160,8 @@ def test_parameters_have_the_choices_and_the_default_that_their_docstring_says()
         Both sides.
     X : array-like, default=None
         Images.
+    estimator : classifier with ``predict_proba``, default=None
+        Not fitted.
     """
     roles = module_of_docs("_roles")
     text = roles.markdown(inspect.cleandoc(docstring), {})
@@ -176,6 +178,7 @@ def test_parameters_have_the_choices_and_the_default_that_their_docstring_says()
         ("weights", 'dict, "balanced" or None', '"balanced"'),
         ("width, height", "int", "3"),
         ("X", "array-like", "None"),
+        ("estimator", "classifier with predict_proba", "None"),
     ]
 
 
