@@ -257,7 +257,7 @@ _HEALTHY_ALONE = _phrases(
     "no", "false", "none", "nothing", "nein", "non", "nil", "não", "нет", "hayır",
     "falsch", "faux", "falso",
 )  # fmt: skip
-# Not the words for "yes" and "true" that mean something else, too: the pair is known by its other.
+# Words for "yes" and "true" with another meaning are left out: the other word of the pair decides.
 _ILL_ALONE = _phrases("yes", "true", "ja", "oui", "si", "sí", "да", "evet", "+")
 
 # The denied word comes after the first, and before the second.
